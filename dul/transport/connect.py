@@ -1,0 +1,82 @@
+"""Make connections on an asyncio loop: the requestor's side of `aio`."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+from ..primitives import CONNECT
+from .aio import AsyncioDriver
+from .sansio import E, SansIO
+from .sockets import Address, named, prepare
+
+
+async def connect(
+    thing: SansIO[E],
+    address: Address,
+    on_events: Callable[[AsyncioDriver[E], list[E]], None],
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_hostname: str | None = None,
+    family: int = socket.AF_UNSPEC,
+    connect_seconds: float = 10.0,
+    write_seconds: float = 30.0,
+    handshake_seconds: float = 10.0,
+) -> AsyncioDriver[E]:
+    """Make the connection the thing's outbox asks for first, TLS included; return when it stands.
+
+    A failure is told to the thing (`closed`) and to `on_events`, then raised: an `OSError`, maybe `TlsError`.
+    """
+    driver = AsyncioDriver(
+        thing,
+        on_events,
+        tls=tls,
+        server_hostname=server_hostname or address[0],
+        write_seconds=write_seconds,
+        handshake_seconds=handshake_seconds,
+    )
+    loop = asyncio.get_running_loop()
+    if thing.outbox and thing.outbox[0] is CONNECT:
+        thing.outbox.popleft()
+    try:
+        sock = await _dial(loop, address, family, connect_seconds)
+    except OSError as error:
+        driver.failed(named(error, address))
+        raise driver.error or error from error
+    settled = loop.create_future()
+    driver.on_settled = lambda _: None if settled.done() else settled.set_result(None)
+    try:
+        await loop.create_connection(lambda: driver, sock=sock)
+        await settled
+    except BaseException:
+        driver.abort()
+        raise
+    if driver.error is not None:
+        raise driver.error
+    return driver
+
+
+async def _dial(loop: asyncio.AbstractEventLoop, address: Address, family: int, seconds: float) -> socket.socket:
+    """A connected socket; an address that does not answer costs only its share of the time."""
+    until = loop.time() + seconds
+    async with asyncio.timeout_at(until):
+        found = await loop.getaddrinfo(*address, family=family, type=socket.SOCK_STREAM)
+    last: OSError = OSError(errno.EADDRNOTAVAIL, "no address")
+    for tried, (kind, how, protocol, _, where) in enumerate(found):
+        try:
+            async with asyncio.timeout((until - loop.time()) / (len(found) - tried)):
+                return await _attempt(loop, socket.socket(kind, how, protocol), where)
+        except OSError as error:
+            last = error if error.errno else TimeoutError(errno.ETIMEDOUT, "no answer")
+    raise last
+
+
+async def _attempt(loop: asyncio.AbstractEventLoop, sock: socket.socket, where: tuple[object, ...]) -> socket.socket:
+    try:
+        prepare(sock)
+        await loop.sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,100 @@
+"""How an operation can fail before or beside its DIMSE status: one class for each way an association can end badly.
+
+Each error carries `exit_code`, the name of the code that the command-line tools leave with.
+"""
+
+from ..acse.agreement import Agreement
+from ..acse.events import Aborted, Initiator, Rejected
+from ..dul.errors import ProtocolError
+
+_EXIT_CODES = {
+    Initiator.LOCAL_PROVIDER: "PROVIDER_ABORTED",
+    Initiator.PEER_PROVIDER: "PROVIDER_ABORTED",
+    Initiator.CONNECTION: "CONNECTION_LOST",
+    Initiator.TIMEOUT: "TIMED_OUT",
+}
+
+
+class AssociationError(ProtocolError):
+    """An association could not be made, or ended before its time."""
+
+    exit_code: str = "FAILURE"
+
+
+class ConnectionFailed(AssociationError):
+    """The transport connection could not be opened: unknown host, refused, no answer in time, TLS."""
+
+    exit_code = "CONNECT"
+
+
+def unreachable(peer: object, error: OSError) -> ConnectionFailed:
+    """The error for a connection that could not be opened, in a sentence without numbers.
+
+    A TLS failure keeps its own kind of exit code.
+    """
+    failed = ConnectionFailed(f"{peer} cannot be reached: {error.strerror or error}")
+    failed.exit_code = getattr(error, "exit_code", failed.exit_code)
+    failed.__cause__ = error
+    return failed
+
+
+class AssociationRejected(AssociationError):
+    """The peer answered with A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+
+    exit_code = "REJECTED"
+
+    def __init__(self, event: Rejected) -> None:
+        super().__init__(f"association rejected: {event.why}")
+        self.result = event.pdu.result
+        """1 permanent, 2 transient (Table 9-21)."""
+        self.source = event.pdu.source
+        """Who rejected."""
+        self.reason = event.pdu.reason
+        """Why, within the source."""
+
+    @property
+    def transient(self) -> bool:
+        """Whether another try later may succeed."""
+        return self.result == 2
+
+
+class AssociationAborted(AssociationError):
+    """The association ended by A-ABORT or with its connection."""
+
+    def __init__(self, event: Aborted) -> None:
+        numbers = "" if event.source is None else f" (source {event.source}, reason {event.reason})"
+        super().__init__(f"association aborted by the {event.initiator}: {event.cause}{numbers}, in {event.state}")
+        self.initiator = event.initiator
+        """Who ended it."""
+        self.source = event.source
+        """Source of the A-ABORT PDU, None where there was none (Table 9-26)."""
+        self.reason = event.reason
+        """Its reason."""
+        self.state = event.state
+        """The state in which it happened."""
+        self.exit_code = _EXIT_CODES.get(event.initiator, "ABORTED")
+
+
+class AssociationTimeout(AssociationAborted):
+    """This end lost patience and aborted."""
+
+    def __init__(self, event: Aborted) -> None:
+        super().__init__(event)
+        self.phase = {"Sta4": "connect", "Sta5": "acse", "Sta6": "dimse"}.get(event.state, "release")
+        """What was waited for: "connect", "acse", "dimse" or "release"."""
+
+
+class NoAcceptedContext(AssociationError):
+    """The association stands, but the peer accepted no presentation context for what was asked."""
+
+    exit_code = "NO_CONTEXT"
+
+    def __init__(self, agreement: Agreement, abstract_syntax: str, transfer_syntax: str | None = None) -> None:
+        super().__init__(agreement.why_not(abstract_syntax, transfer_syntax))
+        self.agreement = agreement
+        """What was agreed, with what was offered and why it was refused."""
+
+
+def aborted(event: Aborted) -> AssociationAborted:
+    """The error that tells of this end."""
+    return (AssociationTimeout if event.initiator is Initiator.TIMEOUT else AssociationAborted)(event)

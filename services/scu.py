@@ -1,0 +1,297 @@
+"""The blocking SCU: association and operations on the caller's own thread.
+
+    scu = SCU("DULCET")
+    scu.echo(Entity("ORTHANC", "127.0.0.1", 4242))
+
+What happens on an association is in the `Steps` of the service modules; this one gives them a connection and a clock.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from ..acse.agreement import Agreement
+from ..acse.association import Association, Timeouts
+from ..acse.proposal import Proposed, propose
+from ..dimse.exchange import DimseEvent, Exchange
+from ..dimse.status import Status
+from ..dul.actions import Actions
+from ..dul.items import ExtendedNegotiation, RoleSelection, UserIdentity
+from ..dul.pdu import AssociateRQ
+from ..dul.transport.blocking import BlockingDriver
+from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
+from .contexts import Proposable, proposed
+from .entity import Entity
+from .errors import AssociationAborted, NoAcceptedContext, unreachable
+from .steps import Steps, associate, release
+from .verification import Verification, echo
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .outgoing import OutgoingFile
+    from .storage import StoreResult
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How an SCU behaves, on every association it makes."""
+
+    ae_title: str = "DULCET"
+    """Own title, sent as the calling AE title."""
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(idle=None))
+    """How long to wait for connection and association; an SCU has no idle limit unless given one."""
+    dimse_seconds: float | None = 300.0
+    """How long to wait for a response; None: for ever."""
+    write_seconds: float = 30.0
+    """How long the peer may take no byte of what we send."""
+    maximum_length: int = MAXIMUM_LENGTH
+    """Longest P-DATA-TF we take, bytes; 0 is unlimited."""
+    maximum_send_length: int = 0
+    """Longest P-DATA-TF we send, bytes, where the peer would take more; 0 leaves it to the peer."""
+    user_identity: UserIdentity | None = None
+    """Who the user is (PS3.7 D.3.3.7)."""
+    tls: "ssl.SSLContext | None" = None
+    """TLS context of `dulcet.dul.transport.tls.client_context`; None: plain TCP."""
+    server_hostname: str | None = None
+    """Name expected in the peer's certificate, and sent as SNI; None: the host of the entity."""
+    family: int = 0
+    """Address family, `socket.AF_INET` or `AF_INET6`; 0 takes what the name resolves to."""
+    trace: Trace | None = None
+    """Called with each event of Table 9-10; see `UpperLayer`."""
+    actions: type[Actions] = Actions
+    """Class of the 28 actions; see `UpperLayer`."""
+
+    def request(
+        self,
+        peer: Entity,
+        contexts: Sequence[Proposed],
+        roles: Sequence[RoleSelection] = (),
+        extended: Sequence[ExtendedNegotiation] = (),
+    ) -> AssociateRQ:
+        """The A-ASSOCIATE-RQ to a peer."""
+        return propose(
+            peer.title,
+            self.ae_title,
+            contexts,
+            roles=roles,
+            extended=extended,
+            maximum_length=self.maximum_length,
+            user_identity=self.user_identity,
+        )
+
+    def exchange(self) -> Exchange:
+        """The sans-IO end of a new association."""
+        association = Association(requestor=True, timeouts=self.timeouts, trace=self.trace, actions=self.actions)
+        return Exchange(association, dimse_seconds=self.dimse_seconds, maximum_send_length=self.maximum_send_length)
+
+
+class LiveAssociation:
+    """An established association, and the operations on it. Leaving its `with` block releases it, or, when the block
+    raised, aborts it."""
+
+    def __init__(self, driver: BlockingDriver[DimseEvent], exchange: Exchange) -> None:
+        self._driver = driver
+        self._exchange = exchange
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.release()
+            else:
+                self.abort(f"{kind.__name__} in the service user")
+        finally:
+            self.close()
+
+    @property
+    def agreement(self) -> Agreement:
+        """What was agreed."""
+        assert self._exchange.agreement is not None  # established when made
+        return self._exchange.agreement
+
+    @property
+    def exchange(self) -> Exchange:
+        """The sans-IO end, for what has no method here."""
+        return self._exchange
+
+    def run(self, steps: Steps[T]) -> T:
+        """Run steps to their end.
+
+        Raises:
+            AssociationError: the association ended first.
+        """
+        try:
+            next(steps)
+            while True:
+                events = self._driver.turn()
+                steps.send((events, time.monotonic()))
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
+
+    def echo(self) -> Status:
+        """C-ECHO (PS3.7 9.1.5).
+
+        Returns:
+            The status of the response.
+
+        Raises:
+            NoAcceptedContext: the peer accepted no Verification context.
+            AssociationError: the association ended first.
+        """
+        return self.run(echo(self._exchange, time.monotonic()))
+
+    def store(
+        self,
+        file: "OutgoingFile | Path | str",
+        *,
+        preferred: str = "",
+        progress: Callable[[int], None] | None = None,
+    ) -> "StoreResult":
+        """C-STORE one file (PS3.7 9.1.1). Its data set goes out as it lies in the file, unless its transfer syntax was
+        not accepted and an uncompressed one can be written instead.
+
+        Args:
+            file: what to send.
+            preferred: transfer syntax to convert to where it was accepted and both are uncompressed.
+            progress: called with numbers of bytes as they leave.
+
+        Raises:
+            NoAcceptedContext: no accepted context fits the file.
+            AssociationError: the association ended first.
+            OSError, NotPart10: the file cannot be read.
+        """
+        from .storage import store_file
+
+        return self.run(store_file(self._exchange, file, time.monotonic(), preferred=preferred, progress=progress))
+
+    def try_to_store(
+        self, file: "OutgoingFile", *, preferred: str = "", progress: Callable[[int], None] | None = None
+    ) -> "StoreResult":
+        """The same, with a file that cannot be sent told in the result.
+
+        Raises:
+            AssociationAborted: the association ended first.
+        """
+        from .storage import StoreResult
+
+        try:
+            return self.store(file, preferred=preferred, progress=progress)
+        except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
+            return StoreResult(file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error))
+
+    def release(self) -> None:
+        """A-RELEASE, if the association still stands, and wait for the answer."""
+        if self._exchange.state == "Sta6":
+            self.run(release(self._exchange, time.monotonic()))
+
+    def abort(self, cause: str = "A-ABORT requested") -> None:
+        """A-ABORT, if there is anything left to abort, and wait for the connection to close (ARTIM at most)."""
+        self._exchange.abort(time.monotonic(), cause)
+        while self._driver.open:
+            self._driver.turn()
+
+    def close(self) -> None:
+        """Drop the connection, however things stand."""
+        self._driver.close()
+
+
+class SCU:
+    """A service class user: makes associations to entities and invokes operations.
+
+    Args:
+        ae_title: own title.
+        settings: see `Settings`; the keywords are its fields.
+    """
+
+    def __init__(self, ae_title: str = "DULCET", **settings: object) -> None:
+        self.settings = Settings(ae_title=ae_title, **settings)  # type: ignore[arg-type]  # checked by Settings itself
+
+    def associate(
+        self,
+        peer: Entity,
+        contexts: Iterable[Proposable],
+        *,
+        roles: Sequence[RoleSelection] = (),
+        extended: Sequence[ExtendedNegotiation] = (),
+    ) -> LiveAssociation:
+        """Make an association.
+
+        Args:
+            peer: whom to call.
+            contexts: what to propose: services (`Verification`), abstract syntaxes, pairs of one and its transfer
+                syntaxes, or `ProposedContext`.
+            roles: roles other than the default ones (PS3.7 D.3.3.4).
+            extended: SOP class extended negotiation (PS3.7 D.3.3.5).
+
+        Raises:
+            ConnectionFailed, AssociationRejected, AssociationAborted, AssociationTimeout: it could not be made.
+            LocalProtocolError: the proposal is not one the standard allows.
+        """
+        settings = self.settings
+        request = settings.request(peer, proposed(contexts), roles, extended)
+        exchange = settings.exchange()
+        driver = BlockingDriver(
+            exchange,
+            (peer.host, peer.port),
+            tls=settings.tls,
+            server_hostname=settings.server_hostname,
+            family=settings.family,
+            connect_seconds=settings.timeouts.connect or 1e9,
+            write_seconds=settings.write_seconds,
+        )
+        live = LiveAssociation(driver, exchange)
+        try:
+            live.run(associate(exchange, request, time.monotonic()))
+        except BaseException as error:
+            if isinstance(error, AssociationAborted) and driver.error is not None and error.state in ("Sta4", "Sta5"):
+                raise unreachable(peer, driver.error) from driver.error
+            raise
+        finally:
+            if exchange.state != "Sta6":
+                live.abort()
+                live.close()
+        return live
+
+    def echo(self, peer: Entity) -> Status:
+        """Verify the connection to a peer: associate, C-ECHO, release.
+
+        Returns:
+            The status of the response.
+
+        Raises:
+            AssociationError: with the reason why it could not be done.
+        """
+        with self.associate(peer, [Verification]) as association:
+            return association.echo()
+
+    def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "Iterator[StoreResult]":
+        """Send files. Proposes exactly what they need, over as many associations as 128 contexts each allow.
+
+        Args:
+            peer: where to.
+            paths: files; a file that cannot be sent is a result with an error, and the rest still goes.
+
+        Yields:
+            One result for each file.
+
+        Raises:
+            AssociationError: an association could not be made, or ended early.
+        """
+        from .storage import prepare, unsendable
+
+        prepared = prepare(paths)
+        yield from map(unsendable, prepared.refused)
+        for batch in prepared.batches:
+            with self.associate(peer, batch.contexts) as association:
+                for file in batch.objects:
+                    yield association.try_to_store(file)

@@ -1,0 +1,64 @@
+"""What an SCP offers: the shape of a service, and of the operations it is asked to perform."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..acse.agreement import AcceptedContext, Agreement
+from ..acse.policy import SupportedContext
+from ..dimse.fragments import Memory, Sink
+from ..dimse.messages import Request, Response
+
+if TYPE_CHECKING:
+    from ..dul.transport.tls import Peer as TlsPeer
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks."""
+
+    agreement: Agreement
+    """What was agreed on the association: titles, contexts, user."""
+    address: tuple[Any, ...]
+    """The peer's socket address."""
+    abort: Callable[[str], None]
+    """Ends the association with A-ABORT, from any thread; takes the cause, for the log."""
+    tls: "TlsPeer | None" = None
+    """What TLS knows about the peer; None on a plain connection."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """A request of the peer that waits for its response."""
+
+    caller: Caller
+    """Who asks."""
+    context: AcceptedContext
+    """The presentation context it came on."""
+    request: Request
+    """The command."""
+    sink: Sink | None
+    """Where its data set went; None if it has none."""
+    cancelled: bool = False
+    """Whether the peer has asked to cancel it."""
+
+
+class Service:
+    """One service class of an SCP. Subclasses say what they support and perform what they are asked."""
+
+    proposes: ClassVar[tuple[str, ...]] = ()
+    """The abstract syntaxes an SCU proposes when it is given this service in place of a context."""
+    blocking = False
+    """Whether `perform` may wait for disk or people: it then runs in a thread, so that receiving never waits for it."""
+
+    def supports(self, abstract_syntax: str) -> SupportedContext | None:
+        """How this service serves an abstract syntax; None when it does not. Asked once for each name."""
+        raise NotImplementedError
+
+    def open_sink(self, caller: Caller, context: AcceptedContext, request: Request) -> Sink:
+        """Where the data set of a request shall go. Memory, 16 MiB at most, unless a service knows better."""
+        return Memory()
+
+    def perform(self, operation: Operation) -> Response | Awaitable[Response]:
+        """Do it, and return the response. An exception is answered with 0x0110, processing failure."""
+        raise NotImplementedError

@@ -1,0 +1,225 @@
+"""Storage (PS3.4 Annex B): C-STORE, both roles, without decoding what is sent or received.
+
+The SCU maps the file and sends its data set as it lies there, if its transfer syntax was accepted; between uncompressed
+ones it converts. The SCP streams each data set into a `FileStore` and answers when the object is safe there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from os import PathLike
+from pathlib import Path
+
+from ..acse.agreement import AcceptedContext
+from ..acse.policy import SupportedContext
+from ..dimse import messages
+from ..dimse.exchange import Exchange
+from ..dimse.fragments import Sink
+from ..dimse.messages import Request, Response
+from ..dimse.status import SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNIZED_OPERATION, Status
+from .errors import NoAcceptedContext
+from .incoming import FileStore, IncomingObject
+from .outgoing import OutgoingFile, Unsendable, scan
+from .proposing import Batch, choose, propose
+from .service import Caller, Operation, Service
+from .steps import Steps, operation
+from .store_outcome import StoreOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResult:
+    """What became of one file."""
+
+    path: Path
+    """The file."""
+    sop_class_uid: str = ""
+    """Its SOP class."""
+    sop_instance_uid: str = ""
+    """Its SOP instance."""
+    size: int = 0
+    """Bytes of its data set."""
+    transfer_syntax_uid: str = ""
+    """The transfer syntax it was sent in."""
+    status: Status | None = None
+    """The peer's answer; None if it was not sent."""
+    error: str = ""
+    """Why it was not sent, or the peer's Error Comment (0000,0902)."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether the peer has it: status success or warning (PS3.4 B.2.3)."""
+        return self.status is not None and self.status.category in ("success", "warning")
+
+
+def store_file(
+    exchange: Exchange,
+    file: "OutgoingFile | PathLike[str] | str",
+    now: float,
+    *,
+    preferred: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> Steps[StoreResult]:
+    """Invoke C-STORE for one file (PS3.7 9.1.1) and wait for its status.
+
+    Args:
+        exchange: an established association.
+        file: what to send.
+        now: the time.
+        preferred: transfer syntax to convert to where it was accepted and both are uncompressed.
+        progress: called with numbers of bytes as they leave.
+
+    Raises:
+        NoAcceptedContext: no accepted context fits the file.
+        OSError, NotPart10, NotSendable, CannotConvert: the file cannot be read, or not be converted.
+    """
+    opened = file if isinstance(file, OutgoingFile) else OutgoingFile(file)
+    agreement = exchange.agreement
+    assert agreement is not None  # the caller has associated
+    choice = choose(opened, agreement.contexts.values(), preferred=preferred)
+    if choice is None:
+        raise NoAcceptedContext(agreement, opened.sop_class_uid, opened.transfer_syntax_uid)
+    context = choice.context
+    request = messages.C_STORE_RQ(
+        message_id=exchange.next_message_id(),
+        affected_sop_class_uid=opened.sop_class_uid,
+        affected_sop_instance_uid=opened.sop_instance_uid,
+        priority=messages.MEDIUM,
+    )
+    try:
+        data_set = opened.dataset(context.transfer_syntax)
+        told = data_set if progress is None else _told(data_set, progress)
+        response = yield from operation(exchange, context, request, told, now)
+        while exchange.sending:  # it answered before it had everything: finish the message (PS3.7 9.1.1.2)
+            yield
+    finally:
+        opened.close()
+    return StoreResult(
+        opened.path,
+        opened.sop_class_uid,
+        opened.sop_instance_uid,
+        opened.size,
+        context.transfer_syntax,
+        response.message.status,
+        response.message.error_comment or "",
+    )
+
+
+def _told(data_set: memoryview, progress: Callable[[int], None]) -> Iterator[memoryview]:
+    """The data set in pieces, each told of when it is asked for."""
+    for start in range(0, len(data_set), _PIECE):
+        piece = data_set[start : start + _PIECE]
+        yield piece
+        progress(len(piece))
+
+
+_PIECE = 1 << 20
+"""Bytes between two calls of a progress callback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Files looked at before sending."""
+
+    batches: list[Batch[OutgoingFile]]
+    """What goes over which association."""
+    refused: list[Unsendable]
+    """What cannot be sent at all."""
+
+
+def prepare(paths: Iterable["PathLike[str] | str"], *, preferred: str = "", combine: bool = False) -> Prepared:
+    """Look at files and directories (inside which everything is taken), and at what they need to be proposed."""
+    found = list(scan(paths, directories=True, recurse=True))
+    sendable = [each for each in found if isinstance(each, OutgoingFile)]
+    return Prepared(
+        propose(sendable, preferred=preferred, combine=combine),
+        [each for each in found if isinstance(each, Unsendable)],
+    )
+
+
+def unsendable(file: Unsendable) -> StoreResult:
+    """The result of a file that cannot be sent."""
+    return StoreResult(file.path, error=file.error)
+
+
+@cache
+def is_storage_class(uid: str) -> bool:
+    """Whether pydicom's UID dictionary knows this as a SOP class whose instances are stored."""
+    from pydicom.uid import UID
+
+    known = UID(uid)
+    if not known.type.startswith("SOP Class") or uid == "1.2.840.10008.1.3.10":  # a DICOMDIR is not stored
+        return False
+    keyword = known.keyword
+    return "Storage" in keyword and not keyword.startswith(("StorageCommitment", "StorageManagement", "StorageService"))
+
+
+class Storage(Service):
+    """The SCP.
+
+    Args:
+        store: a `FileStore`, or a directory for a durable one.
+        transfer_syntaxes: the ones to accept, best first; None accepts any.
+        contexts: the SOP classes to accept and how; None accepts every storage class that is known.
+        promiscuous: accept SOP classes that are not known, too.
+        on_stored: called with (caller, outcome) after each object, before its response, in the thread that stored it.
+    """
+
+    def __init__(
+        self,
+        store: "FileStore | PathLike[str] | str",
+        *,
+        transfer_syntaxes: tuple[str, ...] | None = None,
+        contexts: Mapping[str, SupportedContext] | None = None,
+        promiscuous: bool = False,
+        on_stored: Callable[[Caller, StoreOutcome], None] | None = None,
+    ) -> None:
+        self.store = store if isinstance(store, FileStore) else FileStore(store)
+        self.blocking = self.store.durable and not self.store.ignore
+        self._supported = SupportedContext(transfer_syntaxes, scp_role=False)
+        self._contexts = contexts
+        self._promiscuous = promiscuous
+        self._on_stored = on_stored
+
+    def supports(self, abstract_syntax: str) -> SupportedContext | None:
+        """The storage classes it was told to accept."""
+        if self._contexts is not None:
+            return self._contexts.get(abstract_syntax)
+        if is_storage_class(abstract_syntax) or (self._promiscuous and not _is_known(abstract_syntax)):
+            return self._supported
+        return None
+
+    def open_sink(self, caller: Caller, context: AcceptedContext, request: Request) -> Sink:
+        """An object of the store; what is no C-STORE-RQ goes to memory and is refused."""
+        if request.name != "C-STORE-RQ":
+            return super().open_sink(caller, context, request)
+        return self.store.begin(
+            sop_class_uid=request.sop_class_uid,
+            sop_instance_uid=request.sop_instance_uid or "",
+            transfer_syntax_uid=context.transfer_syntax,
+            calling_ae_title=caller.agreement.calling_ae_title,
+        )
+
+    def perform(self, operation: Operation) -> Response:
+        """C-STORE-RSP, once the object is where `FileStore` promises."""
+        request, sink = operation.request, operation.sink
+        if not isinstance(sink, IncomingObject):
+            return request.response(UNRECOGNIZED_OPERATION)
+        if request.sop_class_uid != operation.context.abstract_syntax:
+            sink.discard()
+            return request.response(SOP_CLASS_NOT_SUPPORTED)
+        outcome = sink.finish()
+        if self._on_stored is not None:
+            self._on_stored(operation.caller, outcome)
+        if outcome.status == SUCCESS:
+            return request.response(SUCCESS)
+        return request.response(
+            outcome.status,
+            error_comment=outcome.error_comment or None,
+            offending_element=outcome.offending_elements,
+        )
+
+
+def _is_known(uid: str) -> bool:
+    from pydicom.uid import UID
+
+    return bool(UID(uid).type)

@@ -1,0 +1,99 @@
+"""The count of cells counts what it says; a whole run fails when an outcome of Table 9-10 has no proof."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import cell_coverage
+import pytest
+import table_9_10 as table
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[cell_coverage.Visit]:
+    """Counts of this test's own."""
+    fresh: Counter[cell_coverage.Visit] = Counter()
+    monkeypatch.setattr(cell_coverage, "counts", fresh)
+    return fresh
+
+
+def test_counts_by_source(counts: Counter[cell_coverage.Visit], tmp_path: Path) -> None:
+    trace = cell_coverage.traced("live")
+    trace(0.0, "Sta6", "Evt10", "DT-2", "Sta6", 3)
+    trace(0.0, "Sta7", "Evt12", "AR-8", "Sta10", 1)
+    cell_coverage.merge([(("live", "Sta6", "Evt10", "Sta6"), 100_000)])
+    assert len(cell_coverage.missed("live")) == len(table.OUTCOMES) - 2
+    assert "Sta7 + Evt12 -> AR-8 -> Sta9" in cell_coverage.missed("live")
+    assert len(cell_coverage.missed("property")) == len(table.OUTCOMES)
+    rows = {line.split()[0]: line.split() for line in cell_coverage.grid("live")}
+    assert (rows["Evt10"][6], rows["Evt12"][7], rows["Evt2"][1]) == ("100k", "1", ".")
+    cell_coverage.write_json(tmp_path / "cells.json")
+    outcomes = json.loads((tmp_path / "cells.json").read_text("utf-8"))["outcomes"]
+    assert {(o["state"], o["event"], o["next"]): o["counts"]["live"] for o in outcomes if o["counts"]["live"]} == {
+        ("Sta6", "Evt10", "Sta6"): 100_003,
+        ("Sta7", "Evt12", "Sta10"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "action", "following", "count"),
+    [
+        ("Sta1", "Evt3", "AA-8", "Sta13", 1),
+        ("Sta6", "Evt10", "AR-6", "Sta7", 1),
+        ("Sta6", "Evt10", "DT-2", "Sta7", 1),
+        ("Sta6", "Evt10", "DT-2", "Sta6", 0),
+    ],
+)
+def test_refuses_what_the_table_does_not_say(
+    counts: Counter[cell_coverage.Visit], state: str, event: str, action: str, following: str, count: int
+) -> None:
+    with pytest.raises(AssertionError):
+        cell_coverage.traced("live")(0.0, state, event, action, following, count)
+    assert not counts
+
+
+PROOF = """
+import cell_coverage, pytest, table_9_10 as table
+
+@pytest.mark.parametrize(("state", "event", "action", "outcome"), table.OUTCOMES[{start}:])
+def test_proof(state, event, action, outcome):
+    cell_coverage.traced("{source}")(0.0, state, event, action, outcome.next, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "arguments", "passes"),
+    [
+        (0, [], True),
+        (1, [], False),
+        (1, ["test_table_9_10.py"], True),
+        (1, ["-k", "Sta6"], True),
+        (1, ["test_table_9_10.py", "test_table_9_10_properties.py::test_proof"], True),
+    ],
+    ids=["every-outcome", "one-missing", "one-module", "some-tests", "named-tests"],
+)
+def test_a_whole_run_needs_every_outcome(tmp_path: Path, start: int, arguments: list[str], passes: bool) -> None:
+    """Only a run of both proofs from their first to their last test can be asked for all of the table."""
+    for name in ("conftest.py", "cell_coverage.py", "table_9_10.py"):
+        shutil.copy(HERE / name, tmp_path)
+    (tmp_path / "test_table_9_10.py").write_text(PROOF.format(source="enumerated", start=0), "utf-8")
+    (tmp_path / "test_table_9_10_properties.py").write_text(PROOF.format(source="property", start=start), "utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=tmp_path,
+        env=environment | {"DULCET_CELLS_JSON": "cells.json"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode == 0) is passes, run.stdout
+    assert ("without proof" in run.stdout) is not passes
+    assert ("property: Sta1 + Evt1 -> AE-1 -> Sta4" in run.stdout) is not passes
+    assert (tmp_path / "cells.json").exists()

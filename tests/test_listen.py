@@ -1,0 +1,414 @@
+"""The accept loop: limits kept and released, TLS handshakes that wait for no one, descriptors running out."""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import os
+import resource
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+from certificates import Certificates
+from dulcet.dul.transport import listen, sockets
+from dulcet.dul.transport.aio import AsyncioDriver
+from dulcet.dul.transport.connect import connect
+from dulcet.dul.transport.listen import Listener
+from dulcet.dul.transport.sockets import bind
+from dulcet.dul.transport.tls import TlsError, client_context, server_context
+from transport_toys import Lines
+
+LIMIT = 20.0
+Run = Callable[[Coroutine[Any, Any, None]], None]
+Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a coroutine, bounded in time; whatever the loop would only log fails the test."""
+
+    def run(main: Coroutine[Any, Any, None]) -> None:
+        faults: list[dict[str, Any]] = []
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            runner.get_loop().set_exception_handler(lambda _, context: faults.append(context))
+            runner.run(asyncio.wait_for(main, LIMIT))
+            gc.collect()
+        assert faults == []
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
+    """A client's and a server's."""
+    made = Certificates(tmp_path_factory.mktemp("certificates"))
+    server = server_context(certificate=made.server.certificate_file, key=made.server.key_file, ca_files=made.ca_files)
+    client = client_context(certificate=made.client.certificate_file, key=made.client.key_file, ca_files=made.ca_files)
+    return client, server
+
+
+class House:
+    """A listener of `Lines`, and what it noticed. Who is let in only to be refused hears "full"."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, **options: Any) -> None:
+        self.tls = tls
+        self.notices: list[tuple[str, dict[str, object]]] = []
+        self.changed = asyncio.Event()
+        self.listener = Listener(self.make, bind("127.0.0.1"), notice=self.notice, **options)
+
+    def make(self, peer: Any, overloaded: bool) -> AsyncioDriver[str]:
+        thing = Lines()
+        if overloaded:
+            thing.say("full")
+        return AsyncioDriver(thing, lambda *_: None, server_side=True, tls=self.tls)
+
+    def notice(self, event: str, /, **fields: object) -> None:
+        self.notices.append((event, fields))
+
+    @property
+    def noticed(self) -> list[str]:
+        return [event for event, _ in self.notices]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.listener.port)
+
+
+@contextlib.asynccontextmanager
+async def house(**options: Any) -> AsyncIterator[House]:
+    opened = House(**options)
+    opened.listener.start()
+    try:
+        yield opened
+    finally:
+        opened.listener.close()
+        await opened.listener.wait_closed()
+        assert opened.listener.handshakes == 0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until it is so; the test as a whole is bounded."""
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+async def ask(address: tuple[str, int], tls: ssl.SSLContext | None = None) -> str:
+    """One line there and back on a connection of its own."""
+    thing = Lines(requestor=True, answers=False)
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def hear(_: AsyncioDriver[str], events: list[str]) -> None:
+        for event in events:
+            if event.startswith(("echo", "full", "closed")) and not answer.done():
+                answer.set_result(event)
+
+    driver = await connect(thing, address, hear, tls=tls)
+    thing.say("hello")
+    driver.flush()
+    try:
+        return await answer
+    finally:
+        driver.abort()
+        await driver.wait_closed()
+
+
+def test_serves_others_while_300_are_idle(run: Run) -> None:
+    async def main() -> None:
+        async with house() as open_house:
+            idle = [await asyncio.open_connection(*open_house.address) for _ in range(300)]
+            await until(lambda: len(open_house.listener.connections) == 300)
+            began = asyncio.get_running_loop().time()
+            assert await ask(open_house.address) == "echo hello"
+            assert asyncio.get_running_loop().time() - began < 1
+            for _, writer in idle:
+                writer.close()
+            await until(lambda: not open_house.listener.connections)
+            assert open_house.notices == []
+
+    run(main())
+
+
+def test_over_the_limit_some_are_refused_politely_and_the_rest_at_once(run: Run) -> None:
+    async def main() -> None:
+        async with house(max_connections=2, reject_slots=2) as full:
+            kept = [await asyncio.open_connection(*full.address) for _ in range(2)]
+            polite = [await asyncio.open_connection(*full.address) for _ in range(2)]
+            for reader, _ in polite:
+                assert await reader.readline() == b"full\n"
+            reader, writer = await asyncio.open_connection(*full.address)
+            assert await reader.read() == b""
+            writer.close()
+            assert full.noticed == ["overloaded"]
+            for _, writer in [*kept, *polite]:
+                writer.close()
+            await until(lambda: not full.listener.connections and not full.listener.rejecting)
+            assert await ask(full.address) == "echo hello"
+
+    run(main())
+
+
+def test_notices_are_rare_and_count_what_they_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "NOTICE_SECONDS", 0.2)
+
+    async def main() -> None:
+        async with house(max_connections=0, reject_slots=0) as full:
+            for _ in range(5):
+                reader, writer = await asyncio.open_connection(*full.address)
+                await reader.read()
+                writer.close()
+            await asyncio.sleep(0.2)
+            reader, writer = await asyncio.open_connection(*full.address)
+            await reader.read()
+            writer.close()
+            assert [fields["left_out"] for _, fields in full.notices] == [0, 4]
+
+    run(main())
+
+
+def test_limit_for_each_address(run: Run) -> None:
+    async def main() -> None:
+        async with house(max_per_address=1) as strict:
+            _, writer = await asyncio.open_connection(*strict.address)
+            assert await ask(strict.address) == "full"
+            elsewhere = socket.create_connection(strict.address, source_address=("127.0.0.2", 0))
+            elsewhere.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(elsewhere, b"hello\n")
+            assert await loop.sock_recv(elsewhere, 100) == b"echo hello\n"
+            elsewhere.close()
+            writer.close()
+            await until(lambda: not strict.listener.connections)
+            assert await ask(strict.address) == "echo hello"
+
+    run(main())
+
+
+def test_tls_waits_for_no_one(run: Run, contexts: Contexts) -> None:
+    """50 peers say nothing, or one byte of a ClientHello; a good one is served promptly."""
+
+    async def main() -> None:
+        async with house(tls=contexts[1]) as secure:
+            silent = [await asyncio.open_connection(*secure.address) for _ in range(50)]
+            for _, writer in silent[:25]:
+                writer.write(b"\x16")
+            await until(lambda: secure.listener.handshakes == 50)
+            began = asyncio.get_running_loop().time()
+            assert await ask(secure.address, contexts[0]) == "echo hello"
+            assert asyncio.get_running_loop().time() - began < 0.5
+            for _, writer in silent:
+                writer.close()
+            await until(lambda: not secure.listener.connections)
+            assert set(secure.noticed) == {"handshake-failed"}
+
+    run(main())
+
+
+def test_a_full_house_of_silent_handshakes_gives_way(
+    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.2)
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", 0.02)
+
+    async def main() -> None:
+        async with house(tls=contexts[1], max_handshakes=4) as secure:
+            silent = [await asyncio.open_connection(*secure.address) for _ in range(8)]
+            assert await ask(secure.address, contexts[0]) == "echo hello"
+            assert "handshake-crowded-out" in secure.noticed
+            assert secure.listener.handshakes <= 4
+            for _, writer in silent:
+                writer.transport.abort()
+
+    run(main())
+
+
+def test_closing_with_some_in_line(run: Run, contexts: Contexts) -> None:
+    async def main() -> None:
+        async with house(tls=contexts[1], max_handshakes=1) as secure:
+            waiting = [await asyncio.open_connection(*secure.address) for _ in range(3)]
+            await until(lambda: len(secure.listener.connections) == 3)
+            secure.listener.close()
+            for reader, writer in waiting:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+            await secure.listener.wait_closed()
+
+    run(main())
+
+
+def test_plaintext_on_the_tls_port(run: Run, contexts: Contexts) -> None:
+    async def main() -> None:
+        async with house(tls=contexts[1]) as secure:
+            reader, writer = await asyncio.open_connection(*secure.address)
+            writer.write(b"\x01\0\0\0\0\x04abcd")
+            assert await reader.read() == b""
+            writer.close()
+            [(event, fields)] = secure.notices
+            assert event == "handshake-failed"
+            assert isinstance(fields["error"], TlsError)
+            assert "DICOM PDU of type 01H" in str(fields["error"])
+
+    run(main())
+
+
+def limit_with_free_descriptors(free: int) -> int:
+    """The number below which that many descriptors are unused."""
+    used = set(map(int, os.listdir("/proc/self/fd")))
+    return [number for number in range(len(used) + free + 1) if number not in used][free - 1] + 1
+
+
+def test_descriptors_run_out_and_come_back(run: Run) -> None:
+    """Peers beyond the last descriptor wait or are turned away; the loop does not spin, and recovers."""
+
+    async def main() -> None:
+        async with house() as poor:
+            clients = [socket.socket() for _ in range(20)]
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit_with_free_descriptors(4), hard))
+            try:
+                for sock in clients:
+                    sock.connect(poor.address)
+                await until(lambda: "accept-failed" in poor.noticed)
+                await asyncio.sleep(3 * listen.PAUSE_SECONDS)
+                assert poor.noticed == ["accept-failed"]
+                error = poor.notices[0][1]["error"]
+                assert isinstance(error, OSError)
+                assert error.errno == errno.EMFILE
+                for sock in clients:
+                    sock.close()
+                await until(lambda: not poor.listener.connections)
+                assert await ask(poor.address) == "echo hello"
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    run(main())
+
+
+def test_no_more_connections_than_descriptors(run: Run) -> None:
+    async def main() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+        try:
+            async with house() as modest:
+                assert modest.listener.max_connections == 136
+                assert modest.notices == [("max-connections-lowered", {"wanted": 1000, "to": 136, "left_out": 0})]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    run(main())
+
+
+def test_whatever_accept_says_the_loop_survives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unlucky(socket.socket):
+        faults = (ConnectionAbortedError(), OSError(errno.EPERM, "firewall"), OSError(), OSError(errno.ENOBUFS, "full"))
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            if faults:
+                raise faults.pop()
+            return super().accept()
+
+    faults: list[OSError] = []
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(listen, "NOTICE_SECONDS", 0.0)
+
+    async def main() -> None:
+        async with house() as unlucky:
+            [sound] = unlucky.listener.sockets
+            unlucky.listener.stop_accepting()
+            unlucky.listener.sockets = [Unlucky(fileno=bind("127.0.0.1")[0].detach())]
+            unlucky.listener.start()
+            assert sound.fileno() < 0
+            faults.extend(Unlucky.faults)
+            assert await ask(unlucky.address) == "echo hello"
+            assert [str(fields["error"]) for _, fields in unlucky.notices] == [
+                "[Errno 105] full",
+                "[Errno 1] firewall",
+            ]
+
+    run(main())
+
+
+def test_a_factory_that_fails_ends_one_connection_only(run: Run) -> None:
+    async def main() -> None:
+        async with house() as shaky:
+            good = shaky.make
+            attempts = iter([True, False])
+
+            def make(peer: Any, overloaded: bool) -> AsyncioDriver[str]:
+                if next(attempts):
+                    raise RuntimeError("not today")
+                return good(peer, overloaded)
+
+            shaky.listener._factory = make
+            reader, writer = await asyncio.open_connection(*shaky.address)
+            assert await reader.read() == b""
+            writer.close()
+            assert await ask(shaky.address) == "echo hello"
+            assert shaky.noticed == ["accept-failed"]
+
+    run(main())
+
+
+def test_stop_accepting_lets_those_within_finish(run: Run) -> None:
+    async def main() -> None:
+        async with house() as closing:
+            reader, writer = await asyncio.open_connection(*closing.address)
+            await until(lambda: closing.listener.connections)
+            address = closing.address
+            closing.listener.stop_accepting()
+            closing.listener.stop_accepting()
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(*address)
+            writer.write(b"bye\n")
+            assert await reader.read() == b"echo bye\n"
+            writer.close()
+            await closing.listener.wait_closed()
+
+    run(main())
+
+
+# Sockets
+
+
+def test_all_interfaces_on_one_socket() -> None:
+    [sock] = bind()
+    with sock:
+        port = sock.getsockname()[1]
+        assert port
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            if family == sock.family or socket.has_dualstack_ipv6():
+                socket.create_connection((host, port), 5).close()
+
+
+@pytest.mark.parametrize("options", [{"family": socket.AF_INET}, {"dual_stack": False}])
+def test_ipv4_only(options: dict[str, Any]) -> None:
+    [sock] = bind(**options)
+    with sock:
+        assert sock.family == socket.AF_INET
+
+
+def test_a_name_of_two_addresses_gets_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("127.0.0.1", "127.0.0.2")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    first, second = bind("both")
+    with first, second:
+        assert first.getsockname()[1] == second.getsockname()[1]
+        assert second.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_port_in_use() -> None:
+    [sock] = bind("127.0.0.1")
+    with sock, pytest.raises(OSError, match="in use"):
+        bind("127.0.0.1", sock.getsockname()[1])
+    first, *_ = bind("127.0.0.1", reuse_port=True)
+    second, *_ = bind("127.0.0.1", first.getsockname()[1], reuse_port=True)
+    first.close()
+    second.close()
+
+
+def test_names_in_errors() -> None:
+    assert str(sockets.named(TimeoutError(), ("host", 104))).endswith("host port 104: TimeoutError")

@@ -1,0 +1,571 @@
+"""The command lines of the tools: DCMTK's spellings, transcribed by hand, and what they mean here."""
+
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from dulcet.tools import option_values as values
+from dulcet.tools import transfer_syntaxes
+from dulcet.tools.option_help import _entry, help_text
+from dulcet.tools.option_table import LETTER_OF_TOOL, NOT_OFFERED, rows
+from dulcet.tools.options import build_parser, defaults, parse, version_text
+from dulcet.tools.tool_texts import TOOLS
+
+ARGUMENTS = {
+    "echoscu": ["localhost", "11112"],
+    "storescu": ["localhost", "11112", "a.dcm"],
+    "storescp": ["11112"],
+    "termscu": ["localhost", "11112"],
+}
+EXPLICIT, BIG, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2"
+UNCOMPRESSED = (EXPLICIT, BIG, IMPLICIT)
+
+
+def jpeg(number: int) -> str:
+    return f"1.2.840.10008.1.2.4.{number}"
+
+
+# The columns: the tools (E echoscu, U storescu, P storescp, T termscu), the words, the attribute, its value.
+WORDS: list[tuple[str, str, str, object]] = [
+    ("EUPT", "-q", "log_level", "fatal"),
+    ("EUPT", "--quiet", "log_level", "fatal"),
+    ("EUPT", "-v", "log_level", "info"),
+    ("EUPT", "--verbose", "log_level", "info"),
+    ("EUPT", "-d", "log_level", "debug"),
+    ("EUPT", "--debug", "log_level", "debug"),
+    ("EUPT", "-ll trace", "log_level", "trace"),
+    ("EUPT", "--log-level error", "log_level", "error"),
+    ("EUPT", "--arguments", "arguments", True),
+    ("UP", "+v", "verbose_pc", True),
+    ("UP", "--verbose-pc", "verbose_pc", True),
+    ("EUPT", "-i4", "ip", "4"),
+    ("EUPT", "--ipv4", "ip", "4"),
+    ("EUPT", "-i6", "ip", "6"),
+    ("EUPT", "--ipv6", "ip", "6"),
+    ("EUPT", "-i0", "ip", "auto"),
+    ("EUPT", "--ip-auto", "ip", "auto"),
+    ("EUPT", "-aet MY_TITLE", "aetitle", "MY_TITLE"),
+    ("EUPT", "--aetitle MY_TITLE", "aetitle", "MY_TITLE"),
+    ("EUT", "-aec THEIRS", "call", "THEIRS"),
+    ("EUT", "--call THEIRS", "call", "THEIRS"),
+    ("EUT", "-to 5", "timeout", 5.0),
+    ("EUT", "--timeout 0", "timeout", None),
+    ("EUP", "-ts 60", "socket_timeout", 60.0),
+    ("EUP", "--socket-timeout -1", "socket_timeout", None),
+    ("EUPT", "-ta 12", "acse_timeout", 12.0),
+    ("EUPT", "--acse-timeout 0.5", "acse_timeout", 0.5),
+    ("EUP", "-td 9", "dimse_timeout", 9.0),
+    ("EUP", "--dimse-timeout 0", "dimse_timeout", None),
+    ("EUPT", "-pdu 4096", "max_pdu", 4096),
+    ("EUPT", "--max-pdu 131072", "max_pdu", 131072),
+    ("EUPT", "-pdu 0", "max_pdu", 0),
+    ("U", "--max-send-pdu 16384", "max_send_pdu", 16384),
+    ("EU", "--repeat 3", "repeat", 3),
+    ("EU", "--abort", "abort", True),
+    ("E", "-pts 38", "propose_ts", 38),
+    ("E", "--propose-ts 2", "propose_ts", 2),
+    ("E", "-ppc 128", "propose_pc", 128),
+    ("E", "--propose-pc 7", "propose_pc", 7),
+    ("UP", "-xf storescp.cfg Default", "config_file", ["storescp.cfg", "Default"]),
+    ("UP", "--config-file a b", "config_file", ["a", "b"]),
+    ("U", "-x=", "propose", UNCOMPRESSED),
+    ("U", "--propose-uncompr", "propose", UNCOMPRESSED),
+    ("U", "-xe", "propose", UNCOMPRESSED),
+    ("U", "--propose-little", "propose", UNCOMPRESSED),
+    ("U", "-xb", "propose", (BIG, EXPLICIT, IMPLICIT)),
+    ("U", "-xi", "propose", (IMPLICIT,)),
+    ("U", "--propose-implicit", "propose", (IMPLICIT,)),
+    ("U", "-xd", "propose", ("1.2.840.10008.1.2.1.99", *UNCOMPRESSED)),
+    ("U", "-xs", "propose", (jpeg(70), *UNCOMPRESSED)),
+    ("U", "--propose-lossless", "propose", (jpeg(70), *UNCOMPRESSED)),
+    ("U", "-xy", "propose", (jpeg(50), *UNCOMPRESSED)),
+    ("U", "--propose-jpeg8", "propose", (jpeg(50), *UNCOMPRESSED)),
+    ("U", "-xx", "propose", (jpeg(51), *UNCOMPRESSED)),
+    ("U", "--propose-jpeg12", "propose", (jpeg(51), *UNCOMPRESSED)),
+    ("U", "-xv", "propose", (jpeg(90), *UNCOMPRESSED)),
+    ("U", "--propose-j2k-lossless", "propose", (jpeg(90), *UNCOMPRESSED)),
+    ("U", "-xw", "propose", (jpeg(91), *UNCOMPRESSED)),
+    ("U", "--propose-j2k-lossy", "propose", (jpeg(91), *UNCOMPRESSED)),
+    ("U", "-xt", "propose", (jpeg(80), *UNCOMPRESSED)),
+    ("U", "-xu", "propose", (jpeg(81), *UNCOMPRESSED)),
+    ("U", "-xm", "propose", (jpeg(100),)),
+    ("U", "-xh", "propose", (jpeg(101),)),
+    ("U", "-xn", "propose", (jpeg(102),)),
+    ("U", "-xl", "propose", (jpeg(103),)),
+    ("U", "-x2", "propose", (jpeg(104),)),
+    ("U", "-x3", "propose", (jpeg(105),)),
+    ("U", "-xo", "propose", (jpeg(106),)),
+    ("U", "-x4", "propose", (jpeg(107),)),
+    ("U", "-x5", "propose", (jpeg(108),)),
+    ("U", "-xr", "propose", ("1.2.840.10008.1.2.5", *UNCOMPRESSED)),
+    ("U", "--propose-rle", "propose", ("1.2.840.10008.1.2.5", *UNCOMPRESSED)),
+    ("P", "+x=", "prefer", UNCOMPRESSED),
+    ("P", "--prefer-uncompr", "prefer", UNCOMPRESSED),
+    ("P", "+xe", "prefer", UNCOMPRESSED),
+    ("P", "+xb", "prefer", (BIG, EXPLICIT, IMPLICIT)),
+    ("P", "+xi", "prefer", (IMPLICIT,)),
+    ("P", "--implicit", "prefer", (IMPLICIT,)),
+    ("P", "+xs", "prefer", (jpeg(70), *UNCOMPRESSED)),
+    ("P", "--prefer-lossless", "prefer", (jpeg(70), *UNCOMPRESSED)),
+    ("P", "+xy", "prefer", (jpeg(50), *UNCOMPRESSED)),
+    ("P", "+xx", "prefer", (jpeg(51), *UNCOMPRESSED)),
+    ("P", "+xv", "prefer", (jpeg(90), *UNCOMPRESSED)),
+    ("P", "+xw", "prefer", (jpeg(91), *UNCOMPRESSED)),
+    ("P", "+xt", "prefer", (jpeg(80), *UNCOMPRESSED)),
+    ("P", "+xu", "prefer", (jpeg(81), *UNCOMPRESSED)),
+    ("P", "+xm", "prefer", (jpeg(100), *UNCOMPRESSED)),
+    ("P", "+xh", "prefer", (jpeg(101), *UNCOMPRESSED)),
+    ("P", "+xn", "prefer", (jpeg(102), *UNCOMPRESSED)),
+    ("P", "+xl", "prefer", (jpeg(103), *UNCOMPRESSED)),
+    ("P", "+x2", "prefer", (jpeg(104), *UNCOMPRESSED)),
+    ("P", "+x3", "prefer", (jpeg(105), *UNCOMPRESSED)),
+    ("P", "+xo", "prefer", (jpeg(106), *UNCOMPRESSED)),
+    ("P", "+x4", "prefer", (jpeg(107), *UNCOMPRESSED)),
+    ("P", "+x5", "prefer", (jpeg(108), *UNCOMPRESSED)),
+    ("P", "+xr", "prefer", ("1.2.840.10008.1.2.5", *UNCOMPRESSED)),
+    ("P", "+xd", "prefer", ("1.2.840.10008.1.2.1.99", *UNCOMPRESSED)),
+    ("U", "-R", "required", True),
+    ("U", "--required", "required", True),
+    ("U", "+C", "combine", True),
+    ("EU", "-usr me", "user", "me"),
+    ("EU", "-usr me -pwd secret", "password", "secret"),
+    ("EU", "-usr me --password secret", "password", "secret"),
+    ("EU", "-usr me -epw", "password", ""),
+    ("EU", "-kt ticket", "kerberos", "ticket"),
+    ("EU", "--saml assertion.xml", "saml", "assertion.xml"),
+    ("EU", "--jwt token", "jwt", "token"),
+    ("EU", "-usr me -rsp", "pos_response", True),
+    ("U", "+f", "read", "any"),
+    ("U", "--read-file", "read", "any"),
+    ("U", "+fo", "read", "file"),
+    ("U", "--read-file-only", "read", "file"),
+    ("U", "-f", "read", "dataset"),
+    ("U", "--read-dataset", "read", "dataset"),
+    ("U", "+sd", "scan_directories", True),
+    ("U", "--scan-directories", "scan_directories", True),
+    ("U", "+sd +sp *.dcm", "scan_pattern", "*.dcm"),
+    ("U", "+sd --scan-pattern *.dcm", "scan_pattern", "*.dcm"),
+    ("U", "-r", "recurse", False),
+    ("U", "--no-recurse", "recurse", False),
+    ("U", "+sd +r", "recurse", True),
+    ("U", "+sd --recurse", "recurse", True),
+    ("U", "-nh", "no_halt", True),
+    ("U", "--no-halt", "no_halt", True),
+    ("U", "+II", "invent_instance", True),
+    ("U", "+IR 7", "invent_series", 7),
+    ("U", "+IS 7", "invent_study", 7),
+    ("U", "+IP 7", "invent_patient", 7),
+    ("U", "+IP 7", "invent_instance", True),
+    ("P", "--single-process", "max_associations", 1),
+    ("P", "--fork", "fork", True),
+    ("P", "--max-associations 8", "max_associations", 8),
+    ("P", "-dhl", "disable_host_lookup", True),
+    ("P", "-pm", "promiscuous", True),
+    ("P", "--promiscuous", "promiscuous", True),
+    ("P", "--ignore", "ignore", True),
+    ("P", "--refuse", "refuse", True),
+    ("P", "--reject", "reject", True),
+    ("P", "--sleep-after 2", "sleep_after", 2.0),
+    ("P", "--sleep-during 0", "sleep_during", 0.0),
+    ("P", "--abort-after", "abort", "after"),
+    ("P", "--abort-during", "abort", "during"),
+    ("P", "-od incoming", "output_directory", "incoming"),
+    ("P", "--output-directory incoming", "output_directory", "incoming"),
+    ("P", "-B", "bit_preserving", False),
+    ("P", "--normal", "bit_preserving", False),
+    ("P", "+B", "bit_preserving", True),
+    ("P", "--bit-preserving", "bit_preserving", True),
+    ("P", "+xa", "prefer", transfer_syntaxes.ACCEPT_ALL),
+    ("P", "--accept-all", "prefer", transfer_syntaxes.ACCEPT_ALL),
+    ("P", "+F", "write_dataset", False),
+    ("P", "-F", "write_dataset", True),
+    ("P", "-su study", "sort_on_study_uid", "study"),
+    ("P", "--sort-on-study-uid study", "sort_on_study_uid", "study"),
+    ("P", "-uf", "filenames", "uid"),
+    ("P", "--default-filenames", "filenames", "uid"),
+    ("P", "+uf", "filenames", "unique"),
+    ("P", "--unique-filenames", "filenames", "unique"),
+    ("P", "-tn", "filenames", "time"),
+    ("P", "-fe .dcm", "filename_extension", ".dcm"),
+    ("P", "--filename-extension .dcm", "filename_extension", ".dcm"),
+    ("P", "-xcr process", "exec_on_reception", "process"),
+    ("P", "--exec-on-reception process", "exec_on_reception", "process"),
+    ("P", "-xcr process -xs", "exec_sync", True),
+    ("EUPT", "-tls", "tls", None),
+    ("EUPT", "--disable-tls", "tls", None),
+    ("EUPT", "+tls key.pem cert.pem", "tls", ["key.pem", "cert.pem"]),
+    ("EUPT", "--enable-tls key.pem cert.pem", "tls", ["key.pem", "cert.pem"]),
+    ("EUT", "+tla", "tls", ()),
+    ("EUPT", "+tls k c +ps", "key_password", None),
+    ("EUPT", "+tls k c +pw secret", "key_password", "secret"),
+    ("EUPT", "+tls k c -pw", "key_password", ""),
+    ("EUPT", "-pem", "pem_keys", True),
+    ("EUPT", "--pem-keys", "pem_keys", True),
+    ("EUPT", "+cf ca.pem", "add_cert_file", ["ca.pem"]),
+    ("EUPT", "--add-cert-file ca.pem", "add_cert_file", ["ca.pem"]),
+    ("EUPT", "+cd certs", "add_cert_dir", ["certs"]),
+    ("EUPT", "+crl revoked.pem", "add_crl_file", ["revoked.pem"]),
+    ("EUPT", "+crl revoked.pem", "crl_check", "leaf"),
+    ("EUPT", "+cra +crl revoked.pem", "crl_check", "chain"),
+    ("EUPT", "+crv", "crl_check", "leaf"),
+    ("EUPT", "+cra", "crl_check", "chain"),
+    ("EUPT", "+pg", "security_profile", "8996"),
+    ("EUPT", "--profile-8996", "security_profile", "8996"),
+    ("EUPT", "+pm", "security_profile", "8996-mod"),
+    ("EUPT", "+py", "security_profile", "bcp195-nd"),
+    ("EUPT", "+cs ONE +cs TWO", "cipher", ["ONE", "TWO"]),
+    ("EUT", "--request-sni pacs", "request_sni", "pacs"),
+    ("EUT", "--no-sni", "request_sni", None),
+    ("P", "--expect-sni pacs", "expect_sni", "pacs"),
+    ("EUPT", "-rc", "peer_cert", "require"),
+    ("EUPT", "--require-peer-cert", "peer_cert", "require"),
+    ("P", "-vc", "peer_cert", "verify"),
+    ("P", "--verify-peer-cert", "peer_cert", "verify"),
+    ("EUPT", "-ic", "peer_cert", "ignore"),
+    ("EUPT", "--ignore-peer-cert", "peer_cert", "ignore"),
+    # Our own.
+    ("EUPT", "--json", "json", True),
+    ("EUPT", "--log-format json", "log_format", "json"),
+    ("U", "--no-progress", "no_progress", True),
+    ("P", "--allow-shutdown", "allow_shutdown", True),
+    ("P", "--artim 5", "artim", 5.0),
+    ("P", "--idle-timeout 0", "idle_timeout", None),
+    ("P", "--max-connections 10", "max_connections", 10),
+    ("P", "--durability crash-safe", "durability", "crash-safe"),
+    ("P", "--check-called-aetitle", "check_called_aetitle", True),
+    ("P", "--allow-calling-aetitle A --allow-calling-aetitle B", "allow_calling_aetitle", ["A", "B"]),
+    ("P", "--exec-timeout 5", "exec_timeout", 5.0),
+    ("P", "--exec-concurrency 2", "exec_concurrency", 2),
+]
+
+SPELLINGS = [
+    pytest.param(tool, words, attribute, value, id=f"{tool} {words} {attribute}")
+    for letters, words, attribute, value in WORDS
+    for tool, letter in LETTER_OF_TOOL.items()
+    if letter in letters
+]
+
+
+@pytest.mark.parametrize(("tool", "words", "attribute", "value"), SPELLINGS)
+def test_dcmtk_spelling(tool: str, words: str, attribute: str, value: object) -> None:
+    before = parse(tool, [*words.split(), *ARGUMENTS[tool]])
+    after = parse(tool, [*ARGUMENTS[tool], *words.split()])
+    assert getattr(before, attribute) == value
+    assert vars(before) == vars(after)
+
+
+def test_every_tool_s_options_are_all_spelled_in_these_tests() -> None:
+    printed = {"-h", "--help", "--version", "+ph", "+cc", "--list-profiles", "--list-ciphers"}
+    for tool, letter in LETTER_OF_TOOL.items():
+        spelled = {word for letters, words, _, _ in WORDS if letter in letters for word in words.split()}
+        for _, group in rows(tool):
+            for row in group:
+                assert spelled & set(row.flags) or printed & set(row.flags), f"{tool} {row.usage}"
+
+
+def test_defaults() -> None:
+    args = parse("echoscu", ["localhost", "11112"])
+    assert (args.tool, args.peer, args.port) == ("echoscu", "localhost", 11112)
+    assert (args.aetitle, args.call) == ("ECHOSCU", "ANY-SCP")
+    assert (args.timeout, args.acse_timeout, args.dimse_timeout) == (10.0, 30.0, 300.0)
+    assert (args.max_pdu, args.repeat, args.tls, args.log_level) == (131072, 1, None, "warn")
+    args = parse("storescp", ["0"])
+    assert (args.aetitle, args.port, args.prefer) == ("STORESCP", 0, UNCOMPRESSED)
+    assert (args.max_connections, args.max_associations, args.artim, args.idle_timeout) == (
+        1000,
+        200,
+        30,
+        300,
+    )
+    args = parse("storescu", ["localhost", "1", "a", "b"])
+    assert (args.aetitle, args.files, args.propose) == ("STORESCU", ["a", "b"], None)
+    assert (args.invent_instance, args.invent_series, args.invent_study, args.invent_patient) == (
+        False,
+        100,
+        50,
+        25,
+    )
+    assert parse("termscu", ["localhost", "1"]).aetitle == "TERMSCU"
+
+
+def test_each_parse_has_lists_of_its_own() -> None:
+    parse("echoscu", ["h", "1"]).cipher.append("changed")
+    assert parse("echoscu", ["h", "1"]).cipher == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "words", "attribute", "value"),
+    [
+        ("echoscu", "-v -q", "log_level", "fatal"),
+        ("echoscu", "-q -d -v", "log_level", "info"),
+        ("echoscu", "-ll fatal -d", "log_level", "debug"),
+        ("echoscu", "+tls k c -tls", "tls", None),
+        ("echoscu", "-tls +tls k c", "tls", ["k", "c"]),
+        ("echoscu", "+tla +tls k c +tla", "tls", ()),
+        ("storescu", "-xs -xi", "propose", (IMPLICIT,)),
+        ("storescu", "-xi -xs", "propose", (jpeg(70), *UNCOMPRESSED)),
+        ("storescp", "+xa +x=", "prefer", UNCOMPRESSED),
+        ("storescp", "+uf -uf", "filenames", "uid"),
+        ("storescp", "+B -B", "bit_preserving", False),
+        ("storescp", "--single-process --max-associations 5", "max_associations", 5),
+        ("storescu", "+sd +r -r", "recurse", False),
+        ("storescu", "-aec A -aec B", "call", "B"),
+    ],
+)
+def test_the_rightmost_wins(tool: str, words: str, attribute: str, value: object) -> None:
+    assert getattr(parse(tool, [*words.split(), *ARGUMENTS[tool]]), attribute) == value
+
+
+def test_options_stand_anywhere() -> None:
+    args = parse("storescu", ["-v", "host", "-aec", "A", "104", "one", "-nh", "two", "-to", "5", "three"])
+    assert (args.peer, args.port, args.files) == ("host", 104, ["one", "two", "three"])
+    assert (args.call, args.no_halt, args.timeout, args.log_level) == ("A", True, 5.0, "info")
+
+
+def test_after_two_dashes_there_are_arguments_only() -> None:
+    assert parse("storescu", ["host", "104", "--", "-v", "+r"]).files == ["-v", "+r"]
+
+
+def test_a_value_may_look_like_an_option_when_it_is_attached() -> None:
+    assert parse("echoscu", ["--user=-v", "h", "1"]).user == "-v"
+    assert parse("echoscu", ["-usr", "-me", "h", "1"]).user == "-me"
+    assert parse("storescp", ["--sort-on-study-uid=", "1"]).sort_on_study_uid == ""
+
+
+REFUSED = [
+    ("echoscu", "h 1 --acse-timeout 0", "-ta/--acse-timeout"),
+    ("echoscu", "h 1 -ta soon", "not a number of seconds"),
+    ("echoscu", "h 1 -to nan", "-to/--timeout"),
+    ("echoscu", "h 1 -pdu 4095", "from 4096 to 16777216"),
+    ("echoscu", "h 1 -pdu 16777217", "-pdu/--max-pdu"),
+    ("echoscu", "h 1 -pdu big", "'big' is not a whole number"),
+    ("echoscu", "h 1 --repeat 0", "1 or more"),
+    ("echoscu", "h 1 -ppc 129", "from 1 to 128"),
+    ("echoscu", "h 1 -pts 0", "-pts/--propose-ts"),
+    ("echoscu", "h 1 -ll loud", "fatal, error, warn, info, debug, trace"),
+    ("echoscu", "h 1 -aet TITLE_OF_17_CHARS", "1 to 16 characters"),
+    ("echoscu", "h 1 -aec A\\B", "no backslash"),
+    ("echoscu", "h 1 -aec ÄRZTE", "ASCII"),
+    ("echoscu", "h 0", "from 1 to 65535"),
+    ("echoscu", "h 65536", "port"),
+    ("echoscu", "h", "port"),
+    ("echoscu", "h 1 extra", "extra"),
+    ("storescu", "h 1", "file"),
+    ("storescp", "", "port"),
+    ("storescp", "65536", "from 0 to 65535"),
+    ("storescp", "1 --durability maybe", "durable, crash-safe"),
+    ("storescp", "1 --max-associations 0", "--max-associations"),
+    ("echoscu", "h 1 -aet", "takes TITLE"),
+    ("echoscu", "-aet -v h 1", "write --aetitle=-v"),
+    ("echoscu", "h 1 +tls key", "takes KEY and CERT"),
+    ("echoscu", "h 1 +tls key -v", "-v is an option"),
+    ("echoscu", "h 1 --json=yes", "takes no value"),
+    ("echoscu", "h 1 -vd", "-vd: echoscu has no such option"),
+    ("echoscu", "h 1 --call-aetitle X", "no such option"),
+    ("echoscu", "h 1 --acse-timeot 5", "did you mean --acse-timeout"),
+    ("echoscu", "h 1 --verb", "no such option"),
+    ("echoscu", "h 1 -xcr x", "-xcr: echoscu has no such option"),
+    ("echoscu", "h 1 -to=5", "no such option"),
+    ("echoscu", "h 1 -pwd secret", "only together with -usr/--user"),
+    ("echoscu", "h 1 -usr me --jwt token", "does not go with"),
+    ("echoscu", "h 1 +pw secret", "-tls/--disable-tls or +tls/--enable-tls"),
+    ("storescu", "h 1 f -xf file profile -xs", "does not go with -xs/--propose-lossless"),
+    ("storescu", "h 1 f +r", "+sd/--scan-directories"),
+    ("storescp", "1 -xf file profile -pm", "does not go with"),
+    ("storescp", "1 -xs", "-xcr/--exec-on-reception"),
+    ("storescp", "1 -lc file", "does not have this option of DCMTK's: use -ll"),
+    ("storescp", "1 --inetd", "does not have this option"),
+    ("echoscu", "@/nowhere/at/all h 1", "@/nowhere/at/all"),
+]
+
+
+@pytest.mark.parametrize(("tool", "words", "said"), REFUSED)
+def test_what_makes_no_sense_ends_with_2_and_a_sentence(
+    tool: str, words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(tool, words.split())
+    out, err = capsys.readouterr()
+    assert end.value.code == 2
+    assert said in err
+    assert err.startswith(f"dulcet {tool}: ")
+    assert err.endswith(f"Try: dulcet {tool} --help\n")
+    assert not out
+
+
+def test_words_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "words"
+    file.write_text("-aec 'MY PACS'\n-v   \"-to\" 5\nhost 104\n@nested")
+    args = parse("storescu", [f"@{file}", "x.dcm"])
+    assert (args.call, args.log_level, args.timeout, args.peer, args.port) == (
+        "MY PACS",
+        "info",
+        5.0,
+        "host",
+        104,
+    )
+    assert args.files == ["@nested", "x.dcm"]
+
+
+def test_a_file_with_an_open_quote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "words"
+    file.write_text("-aec 'MY")
+    with pytest.raises(SystemExit):
+        parse("echoscu", [f"@{file}"])
+    assert "No closing quotation" in capsys.readouterr().err
+
+
+def test_arguments_are_shown_without_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "words"
+    file.write_text("-usr me -pwd hunter2 +tls k c +pw hunter2")
+    parse("echoscu", ["--arguments", f"@{file}", "MY PEER", "104"])
+    err = capsys.readouterr().err
+    assert "hunter2" not in err
+    assert err.startswith("dulcet echoscu --arguments --user=me")
+    assert "'MY PEER' 104" in err
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_names_every_option(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(tool, ["-aet", "A_TITLE_MUCH_TOO_LONG", "-h"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    for heading, group in rows(tool):
+        assert f"\n{heading}:\n" in text
+        for row in group:
+            for word in [*row.flags, *row.metavars]:
+                assert word in text
+    for argument in TOOLS[tool].arguments:
+        assert argument.metavar in text
+    assert text.count("dulcet " + tool) == 1 + len(TOOLS[tool].examples)
+    assert 2 <= len(TOOLS[tool].examples) <= 3
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_examples_can_be_parsed(tool: str) -> None:
+    import shlex
+
+    for _, line in TOOLS[tool].examples:
+        name, *words = shlex.split(line)
+        assert name == tool
+        parse(tool, words)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_help_fits_the_terminal(width: int) -> None:
+    lines = help_text("echoscu", width).splitlines()
+    wrapped = [line for line in lines if line.startswith("  ")]
+    assert max(map(len, wrapped)) <= max(min(width, 110), 72)
+
+
+def test_long_spellings_have_a_line_of_their_own() -> None:
+    assert list(_entry("x" * 40, "words", 80)) == ["  " + "x" * 40, " " * 38 + "words"]
+
+
+def test_version_tells_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert "no uvloop" in version_text().splitlines()
+
+
+def test_help_tells_defaults() -> None:
+    text = help_text("storescp", 110)
+    assert "our own AE title (default: STORESCP)" in text
+    assert "end programs after this long (default: 60)" in text
+    assert "SOP Instance UID (default)" in text
+    assert "Explicit VR Little Endian first (default)" not in text
+    assert text.count("(default)") == 9
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_version(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(tool, ["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("dulcet ")
+
+
+@pytest.mark.parametrize("words", ["+ph", "--list-profiles", "+cc", "--list-ciphers"])
+@pytest.mark.parametrize("tool", TOOLS)
+def test_lists_need_no_peer(tool: str, words: str) -> None:
+    args = parse(tool, words.split())
+    assert args.list_profiles or args.list_ciphers
+    assert args.port is None
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_table_is_sound(tool: str) -> None:
+    seen: set[str] = set()
+    attributes = defaults(tool).keys() | {"help", "version"}
+    for _, group in rows(tool):
+        for row in group:
+            assert row.mark in "MSRO"
+            assert set(row.tools) <= set("EUPT")
+            assert row.help
+            assert row.flags[-1].startswith("--")
+            assert not seen & set(row.flags)
+            assert not set(row.needs.split()) - attributes
+            assert row.implies is None or row.implies[0] in attributes
+            seen |= set(row.flags)
+    assert not seen & {flag for spelled in NOT_OFFERED for flag in spelled.split()}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_argparse_alone_reads_the_short_spellings_too(tool: str) -> None:
+    """Completion and other makers of things rely on the parser, not on `parse`."""
+    parser = build_parser(tool)
+    assert parser.parse_args(["-aet", "X", *ARGUMENTS[tool]]).aetitle == "X"
+    if tool == "storescu":
+        assert parser.parse_args(["-x=", *ARGUMENTS[tool]]).propose == UNCOMPRESSED
+
+
+def test_a_parser_is_built_quickly() -> None:
+    def once() -> float:
+        start = time.perf_counter()
+        build_parser("storescp")
+        return time.perf_counter() - start
+
+    assert min(once() for _ in range(5)) < 0.005
+
+
+def test_transfer_syntaxes() -> None:
+    assert len(set(transfer_syntaxes.ACCEPT_ALL)) == len(transfer_syntaxes.ACCEPT_ALL) == 39
+    assert transfer_syntaxes.PROPOSABLE[:3] == (IMPLICIT, EXPLICIT, BIG)
+    assert len(set(transfer_syntaxes.PROPOSABLE)) == len(transfer_syntaxes.PROPOSABLE) >= 53
+    assert set(parse("storescp", ["+xa", "1"]).prefer) == set(transfer_syntaxes.ACCEPT_ALL)
+
+
+@pytest.mark.parametrize(
+    ("read", "word", "value"),
+    [
+        (values.seconds, "0.25", 0.25),
+        (values.seconds_or_none, "0", None),
+        (values.pause, "0", 0.0),
+        (values.pause, "1.5", 1.5),
+        (values.socket_seconds, "0", None),
+        (values.socket_seconds, "-1", None),
+        (values.socket_seconds, "60", 60.0),
+        (values.ae_title, "  PACS ", "PACS"),
+        (values.ae_title, "MY PACS", "MY PACS"),
+        (values.pdu_length, "0", 0),
+    ],
+)
+def test_values(read: Callable[[str], object], word: str, value: object) -> None:
+    assert read(word) == value
+
+
+@pytest.mark.parametrize("word", ["", "    ", "A\tB", "A\nB"])
+def test_no_ae_titles(word: str) -> None:
+    with pytest.raises(ValueError, match="is no AE title"):
+        values.ae_title(word)
+
+
+@pytest.mark.parametrize("word", ["-1", "inf", "nan", "0.0", "1e10"])
+def test_no_lengths_of_time(word: str) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        values.seconds(word)

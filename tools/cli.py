@@ -1,0 +1,132 @@
+"""`dulcet TOOL ...`: find the tool, run it, and turn what it raises into a sentence and an exit code.
+
+A tool is a module beside this one with `main(argv) -> int`, loaded when it is called and not before. A
+symbolic link named after a tool runs that tool.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from .exit_codes import ExitCode, for_error
+
+TOOLS = {
+    "echoscu": ("echoscu", "ask a peer whether it is there (C-ECHO)"),
+    "storescu": ("storescu", "send files to a peer (C-STORE)"),
+    "storescp": ("storescp", "receive objects and write them to files"),
+    "termscu": ("termscu", "ask a server to stop"),
+    "table": ("table", "show the state table, PS3.8 Table 9-10"),
+    "dump": ("dump", "show bytes as PDUs"),
+    "demo": ("demo", "watch two entities talk"),
+    "link-tools": ("link_tools", "make links, so that `echoscu` alone runs ours"),
+}
+"""Each tool's module and what it does."""
+
+_HELP_WORDS = ("-h", "--help", "help")
+
+
+def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
+    """The console script: the exit code of the tool that was called."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = os.path.basename(sys.argv[0] if program is None else program)
+    if name in TOOLS:
+        return run(name, words)
+    if not words:
+        print(help_text(), file=sys.stderr)
+        return ExitCode.USAGE
+    if words[0] in _HELP_WORDS:
+        print(help_text())
+        return ExitCode.SUCCESS
+    if words[0] == "--version":
+        from .options import version_text
+
+        print(version_text())
+        return ExitCode.SUCCESS
+    if words[0] not in TOOLS:
+        print(_unknown(words[0]), file=sys.stderr)
+        return ExitCode.USAGE
+    return run(words[0], words[1:])
+
+
+def run(tool: str, argv: Sequence[str]) -> int:
+    """A tool's exit code, whatever it raises; only what nobody expected comes with a traceback."""
+    try:
+        return _call(tool, argv)
+    except KeyboardInterrupt:
+        print(f"dulcet {tool}: stopped from the keyboard", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILURE
+    except Exception as error:
+        if not _expected(error):
+            raise
+        if _in_detail(argv):
+            import traceback
+
+            traceback.print_exception(error)
+        print(f"dulcet {tool}: {_sentence(error)}", file=sys.stderr)
+        return for_error(error)
+
+
+def _call(tool: str, argv: Sequence[str]) -> int:
+    try:
+        code: int = import_module(f".{TOOLS[tool][0]}", __package__).main(list(argv))
+        sys.stdout.flush()
+    except SystemExit as end:
+        return (
+            end.code
+            if isinstance(end.code, int)
+            else ExitCode.SUCCESS
+            if end.code is None
+            else ExitCode.FAILURE
+        )
+    return code
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error is of the protocol, of the system, or has an exit code of its own."""
+    if isinstance(error, OSError) or isinstance(getattr(error, "exit_code", None), str):
+        return True
+    from ..dul.errors import ProtocolError
+
+    return isinstance(error, ProtocolError)
+
+
+def _in_detail(argv: Sequence[str]) -> bool:
+    asked = zip(argv, ["", *argv], strict=False)
+    return any(
+        word in ("-d", "--debug") or (word in ("debug", "trace") and before in ("-ll", "--log-level"))
+        for word, before in asked
+    )
+
+
+def _sentence(error: Exception) -> str:
+    """What happened, in a line; an error of the system without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def help_text() -> str:
+    """What `dulcet --help` prints."""
+    lines = ["usage: dulcet TOOL [options] ...", "", "tools:"]
+    lines += [f"  {tool:<12}{words}" for tool, (_, words) in TOOLS.items()]
+    lines += [
+        "",
+        "`dulcet TOOL --help` explains a tool; `dulcet --version` tells the version.",
+        "",
+        "exit codes:",
+    ]
+    lines += [f"  {code.value:>3}  {code.words}" for code in ExitCode]
+    return "\n".join(lines)
+
+
+def _unknown(word: str) -> str:
+    import difflib
+
+    likely = difflib.get_close_matches(word, TOOLS, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(likely)}?" if likely else ""
+    return f"dulcet: there is no tool {word!r}{hint}\nTry: dulcet --help"

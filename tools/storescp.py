@@ -1,0 +1,197 @@
+"""`dulcet storescp`: receive objects and write them to files (Storage and Verification SCP)."""
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..acse.association import Timeouts
+from ..acse.policy import Reject, SupportedContext
+from ..dul.pdu import AssociateRQ
+from ..services.incoming import FileStore
+from ..services.scp import SCP, Server
+from ..services.service import Caller, Service
+from ..services.shutdown import Shutdown
+from ..services.storage import Storage
+from ..services.store_outcome import StoreOutcome
+from ..services.verification import VERIFICATION, Verification
+from .connection import FAMILIES, log_for, report_for, tls_files, tracer
+from .exit_codes import ExitCode
+from .faults import FaultyStorage
+from .hooks import Hook, Reception
+from .log import Log
+from .options import parse
+from .reporting import Counter
+
+
+def main(argv: Sequence[str]) -> int:
+    """Listen, answer C-ECHO and C-STORE, until a signal or termscu ends it."""
+    options = parse("storescp", argv)
+    log = log_for(options)
+    directory = Path(options.output_directory)
+    if not options.ignore and not (directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)):
+        print(f"dulcet storescp: {directory}: no directory that can be written to (-od)", file=sys.stderr)
+        return ExitCode.OUTPUT_DIRECTORY
+    receiving = Receiving(options, log)
+    try:
+        scp = receiving.scp()
+        try:
+            scp.serve(port=options.port, ready=receiving.ready)
+        except OSError as error:
+            print(f"dulcet storescp: cannot listen on port {options.port}: {error.strerror}", file=sys.stderr)
+            return ExitCode.LISTEN
+    finally:
+        receiving.close()
+    return receiving.summary()
+
+
+class Receiving:
+    """The state of one run: the server, what it received, whom it tells."""
+
+    def __init__(self, options: argparse.Namespace, log: Log) -> None:
+        self._options, self._log = options, log
+        self._report = report_for(options)
+        self._hook = None
+        if options.exec_on_reception is not None:
+            self._hook = Hook(
+                options.exec_on_reception, log=log, timeout=options.exec_timeout, concurrency=options.exec_concurrency
+            )
+        self._counter = Counter(wanted=not options.json and options.log_level != "fatal")
+        self._lock = threading.Lock()  # objects are told of by the threads that stored them
+        self._stored = self._failed = 0
+        self._store = self._opened()
+
+    def _opened(self) -> FileStore:
+        options = self._options
+        return FileStore(
+            options.output_directory,
+            mode=options.durability,
+            file_format=not options.write_dataset,
+            extension=options.filename_extension,
+            sort_on_study_uid=options.sort_on_study_uid,
+            unique_filenames=options.filenames == "unique",
+            ignore=options.ignore,
+        )
+
+    def scp(self) -> SCP:
+        """The server the command line asks for."""
+        options = self._options
+        return SCP(
+            options.aetitle,
+            self._services(),
+            timeouts=Timeouts(artim=options.artim, acse=options.acse_timeout, idle=options.idle_timeout),
+            maximum_connections=options.max_connections,
+            tls=self._tls(),
+            family=FAMILIES[options.ip],
+            write_seconds=options.socket_timeout or 30.0,
+            trace=tracer(self._log),
+            log=self._log,
+            maximum_length=options.max_pdu & ~1,  # fragments are even (PS3.8 E.1), so an odd maximum is never used
+            maximum_associations=options.max_associations,
+            require_called_ae_title=options.check_called_aetitle,
+            calling_ae_titles=frozenset(options.allow_calling_aetitle) or None,
+            refuse=self._refusal(),
+        )
+
+    def _services(self) -> list[Service]:
+        options = self._options
+        contexts = self._profile()
+        storage = partial(
+            Storage if options.abort is None and not options.sleep_after else FaultyStorage.of(options),
+            self._store,
+            on_stored=self._stored_one,
+        )
+        services: list[Service] = []
+        if contexts is None:
+            services += [Verification(), storage(transfer_syntaxes=options.prefer, promiscuous=options.promiscuous)]
+        else:
+            if VERIFICATION in contexts:
+                services.append(Verification())
+            services.append(storage(contexts=contexts))
+        if options.allow_shutdown:
+            services.append(Shutdown())
+        return services
+
+    def _profile(self) -> dict[str, SupportedContext] | None:
+        if self._options.config_file is None:
+            return None
+        from .profiles import load
+
+        profile = load(*self._options.config_file, requestor=False)
+        return {context.abstract_syntax: SupportedContext(context.transfer_syntaxes) for context in profile.contexts}
+
+    def _refusal(self) -> Any:
+        """--refuse and --reject as a policy for whole requests."""
+        options = self._options
+
+        def refuse(request: AssociateRQ) -> Reject | None:
+            if options.refuse:
+                return Reject(1, 1, 1, "every association is refused (--refuse)")
+            if options.reject and request.user_information.implementation_class_uid is None:
+                return Reject(1, 1, 1, "no implementation class UID (--reject)")
+            return None
+
+        return refuse if options.refuse or options.reject else None
+
+    def _tls(self) -> Any:
+        if not self._options.tls:
+            return None
+        from ..dul.transport.tls import server_context
+
+        return server_context(
+            client_certificate=self._options.peer_cert,
+            expect_server_name=self._options.expect_sni,
+            **tls_files(self._options),
+        )
+
+    def ready(self, server: Server) -> None:
+        """Tell that peers may come."""
+        self._log.info("listening", port=server.port)
+        self._report.record("listening", port=server.port)
+
+    def _stored_one(self, caller: Caller, outcome: StoreOutcome) -> None:
+        """An object came and was stored, or not."""
+        stored = outcome.status == 0
+        address = str(caller.address[0])
+        with self._lock:
+            self._stored += stored
+            self._failed += not stored
+            self._counter.count(outcome.size)
+            say = self._log.info if stored else self._log.error
+            say(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address, why=outcome.error_comment)
+            self._report.record(
+                "object",
+                outcome=outcome.outcome,
+                status=f"0x{outcome.status:04X}",
+                file=None if outcome.path is None else str(outcome.path),
+                bytes=outcome.size,
+                sop_class_uid=outcome.sop_class_uid,
+                sop_instance_uid=outcome.sop_instance_uid,
+                calling=caller.agreement.calling_ae_title,
+                peer=address,
+            )
+        if self._hook is not None and outcome.path is not None:
+            agreement = caller.agreement
+            reception = Reception(
+                str(outcome.path.parent), outcome.path.name, agreement.calling_ae_title, agreement.called_ae_title, address
+            )
+            future = self._hook.submit(reception)
+            if self._options.exec_sync:
+                future.result()
+
+    def close(self) -> None:
+        """Wait for the programs that still run, and let go of the directory."""
+        self._counter.finish()
+        if self._hook is not None:
+            self._hook.close()
+        self._store.close()
+
+    def summary(self) -> int:
+        """The last line: a server that was asked to stop has done its work, whatever peers sent."""
+        words = f"{self._stored} objects stored" + (f", {self._failed} not" if self._failed else "")
+        self._report.summary(words, stored=self._stored, failed=self._failed, exit_code=0)
+        return ExitCode.SUCCESS
