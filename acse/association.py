@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..dul.actions import Actions
+from ..dul.errors import LocalProtocolError
 from ..dul.pdu import PDV, AssociateAC, AssociateRJ, AssociateRQ
 from ..dul.primitives import (
     AAbortIndication,
@@ -32,7 +33,7 @@ from ..dul.primitives import (
 from ..dul.upper_layer import ARTIM_SECONDS, MAXIMUM_LENGTH, Trace, UpperLayer
 from .agreement import Agreement
 from .events import Aborted, AssociationEvent, Established, Initiator, Rejected, Released, ReleaseRequested, Requested
-from .negotiation import agree, answer_by_user, describe_rejection, refusal_by_provider
+from .negotiation import Accept, agree, answer_by_user, describe_rejection, refusal_by_provider
 from .policy import Policy, Reject
 
 Event = AssociationEvent | PDataIndication
@@ -40,7 +41,7 @@ Event = AssociationEvent | PDataIndication
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long this end waits, in seconds. All are absolute: a drip of bytes extends none of them. None: for ever."""
+    """How long this end waits, in seconds. A drip of bytes that make no PDU extends none of them. None: for ever."""
 
     connect: float | None = 10.0
     """For the transport connection to open (Sta4)."""
@@ -49,19 +50,27 @@ class Timeouts:
     acse: float | None = 30.0
     """For the peer's answer to A-ASSOCIATE-RQ (Sta5) and to A-RELEASE-RQ (Sta7, Sta10, Sta11)."""
     idle: float | None = 300.0
-    """For anything at all to be received on an established association."""
+    """For the next P-DATA-TF in either direction on an established association without an operation under way."""
 
 
 _PATIENCE = {
     "Sta4": ("connect", "the connection to open"),
     "Sta5": ("acse", "the answer to A-ASSOCIATE-RQ"),
-    "Sta6": ("idle", "anything to be received"),
+    "Sta6": ("idle", "a message"),
     "Sta7": ("acse", "A-RELEASE-RP"),
     "Sta10": ("acse", "A-RELEASE-RP"),
     "Sta11": ("acse", "A-RELEASE-RP"),
 }
 """States in which a user's patience is limited: which of `Timeouts`, and what for."""
 _RELEASE_UNANSWERED = ("Sta8", "Sta9", "Sta12")
+_CONGESTION = (2, 1, 1)
+"""rejected-transient, by service-user, no reason given (Table 9-21): our own fault, the peer may try again."""
+_NO_REQUEST = {
+    Initiator.CONNECTION: "connection closed before an A-ASSOCIATE-RQ",
+    Initiator.PEER_USER: "A-ABORT before an A-ASSOCIATE-RQ",
+    Initiator.TIMEOUT: "no A-ASSOCIATE-RQ before ARTIM expired",
+}
+"""Ends of Sta2 of which the table tells the user nothing (AA-2, AA-5), and a log should."""
 
 
 class Association:
@@ -107,8 +116,11 @@ class Association:
         """Set while the user still has something to send after the peer asked for release (Sta8: AR-7)."""
         self.busy = False
         """Set while an operation is under way, so that the association does not count as idle."""
+        self._begun = False
         self._refused: Reject | None = None
+        self._collision = False
         self._patience: float | None = None
+        self._idle = timeouts.idle or 0.0  # asked only while somebody waits in Sta6
         self._waiting_in = "Sta1"
 
     # ---- what it is ----
@@ -135,11 +147,8 @@ class Association:
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` is due: ARTIM's or a user's patience."""
-        artim, patience = self._layer.deadline, self._patience
-        if artim is None or patience is None:
-            return patience if artim is None else artim
-        return min(artim, patience)
+        """When `tick` is due: a user's patience, or ARTIM, which runs in Sta2 and Sta13 only, where no user waits."""
+        return self._layer.deadline if self._patience is None else self._patience
 
     # ---- what the user asks ----
 
@@ -149,8 +158,10 @@ class Association:
         Raises:
             LocalProtocolError: not possible now, or the request cannot be sent.
         """
-        self._layer.announce(request.user_information.maximum_length or 0)
+        self._check_unused()
         primitives = self._layer.request(AAssociateRequest(request), now)
+        self._layer.announce(request.user_information.maximum_length or 0)
+        self._begun = True
         self.request = request
         return self._events(primitives, "Sta1", now)
 
@@ -161,8 +172,8 @@ class Association:
             LocalProtocolError: nobody is waiting for an answer, or the answer cannot be sent.
         """
         state = self.state
-        self._layer.announce(pdu.user_information.maximum_length or 0)
         primitives = self._layer.request(AAssociateResponse(pdu), now)
+        self._layer.announce(pdu.user_information.maximum_length or 0)
         self.agreement = agreement
         return [Established(agreement), *self._events(primitives, state, now)]
 
@@ -183,6 +194,8 @@ class Association:
             LocalProtocolError: no association stands. Nothing was sent.
         """
         self._layer.request(PDataRequest(pdvs), now)
+        if self._patience is not None:
+            self._patience = now + self._idle
 
     def release(self, now: float) -> list[Event]:
         """Ask for release (Evt11).
@@ -195,7 +208,7 @@ class Association:
 
     def abort(
         self, now: float, cause: str = "A-ABORT requested", initiator: Initiator = Initiator.LOCAL_USER
-    ) -> list[Event]:
+    ) -> list[Aborted]:
         """Abort (Evt15); while connecting, give up. Harmless where nothing is left to abort.
 
         Args:
@@ -206,9 +219,10 @@ class Association:
         state = self.state
         if "Evt15" not in self._layer.possible():
             return []
-        primitives = self._layer.request(AAbortRequest(), now)
+        self._layer.request(AAbortRequest(), now)
+        self._wait(now)
         source = 0 if state != "Sta4" else None
-        return [Aborted(initiator, source, source, cause, state), *self._events(primitives, state, now)]
+        return [Aborted(initiator, source, source, cause, state)]
 
     def fill(self, now: float) -> None:
         """Nothing: this floor queues nothing."""
@@ -221,9 +235,15 @@ class Association:
         return self._events(self._layer.connected(now), state, now)
 
     def offered(self, now: float) -> list[Event]:
-        """A peer opened a transport connection (Evt5)."""
-        state = self.state
-        return self._events(self._layer.offered(now), state, now)
+        """A peer opened a transport connection (Evt5).
+
+        Raises:
+            LocalProtocolError: this is the requestor's end, or had its association already.
+        """
+        self._check_unused()
+        primitives = self._layer.offered(now)
+        self._begun = True
+        return self._events(primitives, "Sta1", now)
 
     def closed(self, now: float) -> list[Event]:
         """The transport connection is gone, or could not be opened (Evt17)."""
@@ -232,16 +252,15 @@ class Association:
 
     def receive(self, data: bytes | bytearray | memoryview, now: float) -> list[Event]:
         """Take bytes from the peer. Never raises. Data of the events are views of `data`."""
-        layer = self._layer
-        due = self._patience is not None and now >= self._patience
-        events = self.tick(now) if due else []
+        layer, deadline = self._layer, self.deadline
+        events = [] if deadline is None or now < deadline else self.tick(now)
         state = layer.state
         primitives = layer.receive(data, now)
         if state == layer.state == "Sta6":  # nothing but data came: no cell leads from Sta6 elsewhere and back
-            if self._timeouts.idle is not None:
-                self._patience = now + self._timeouts.idle
-            return primitives if not events else [*events, *primitives]  # type: ignore[return-value, list-item]
-        return events + self._events(primitives, state, now)
+            if primitives and self._patience is not None:
+                self._patience = now + self._idle
+            return primitives  # type: ignore[return-value]  # P-DATA indications; and no tick tells of an end in Sta6
+        return events + self._events(primitives, state, now, Initiator.PEER_USER)
 
     def tick(self, now: float) -> list[Event]:
         """Let due time happen."""
@@ -249,14 +268,14 @@ class Association:
         if deadline is None or now < deadline:
             return []
         state = self.state
-        if self._patience is not None and now >= self._patience and state in _PATIENCE:
-            which, what = _PATIENCE[state]
-            seconds = getattr(self._timeouts, which)
-            if self.busy and which == "idle":
-                self._patience = now + seconds
-                return []
-            return self.abort(now, f"waited {seconds:g} s for {what}", Initiator.TIMEOUT)
-        return self._events(self._layer.tick(now), state, now)
+        if self._patience is None:
+            return self._events(self._layer.tick(now), state, now, Initiator.TIMEOUT)
+        if state == "Sta6" and self.busy:
+            self._wait(now)
+            return []
+        which, what = _PATIENCE[state]
+        cause = f"waited {getattr(self._timeouts, which):g} s for {what}"
+        return [*self.abort(now, cause, Initiator.TIMEOUT)]
 
     # ---- primitives to events ----
 
@@ -268,7 +287,14 @@ class Association:
         self._refused = refusal_by_provider(request, self._policy, self._associations())
         return None if self._refused is None else self._refused.pdu
 
-    def _events(self, primitives: list[Primitive], before: str, now: float) -> list[Event]:
+    def _check_unused(self) -> None:
+        if self._begun:
+            raise LocalProtocolError("this Association had its association; the next one needs another")
+
+    def _events(
+        self, primitives: list[Primitive], before: str, now: float, ended_by: Initiator = Initiator.CONNECTION
+    ) -> list[Event]:
+        """What happened, in events. `ended_by`: whom to name where the table names nobody."""
         events: list[Event] = []
         for primitive in primitives:
             if type(primitive) is PDataIndication:
@@ -279,7 +305,7 @@ class Association:
             events.append(Rejected(self._refused.pdu, self._refused.why))
             self._refused = None
         elif before == "Sta2" and not events and self._layer.state in ("Sta1", "Sta13"):
-            events.append(self._no_request())
+            events.append(self._no_request(ended_by))
         if not self.hold_release:
             events += self.answer_release(now)
         if self._layer.state != self._waiting_in:
@@ -297,8 +323,9 @@ class Association:
             case AAssociateConfirmation(AssociateRJ() as pdu):
                 return [Rejected(pdu, describe_rejection(pdu))]
             case AReleaseIndication(collision):
+                self._collision = collision
                 return [ReleaseRequested(collision)]
-            case AReleaseConfirmation() if self._layer.state == "Sta1":
+            case AReleaseConfirmation() if self.requestor or not self._collision:
                 return [Released()]
             case AAbortIndication(source, reason):
                 return [Aborted(Initiator.PEER_USER, source, reason, "aborted by the peer", before)]
@@ -306,17 +333,16 @@ class Association:
                 return [Aborted(self._blame(source), source, reason, cause, before)]
         return []  # AR-10's confirmation: our own answer is still owed, and `answer_release` tells the end
 
-    def _no_request(self) -> Aborted:
-        """Sta2 was left without a request. The table has nothing to tell the user then; a log has."""
+    def _no_request(self, ended_by: Initiator) -> Aborted:
         fault = self._layer.fault
         if fault is not None:
             return Aborted(Initiator.LOCAL_USER, 0, 0, f"no A-ASSOCIATE-RQ: {fault.what}", "Sta2")
-        return Aborted(Initiator.CONNECTION, None, None, "ended before an A-ASSOCIATE-RQ", "Sta2")
+        return Aborted(ended_by, None, None, _NO_REQUEST[ended_by], "Sta2")
 
     def _blame(self, source: int | None) -> Initiator:
         if source is None:
             return Initiator.CONNECTION
-        return Initiator.LOCAL_PROVIDER if self._layer.state == "Sta13" else Initiator.PEER_PROVIDER
+        return Initiator.PEER_PROVIDER if self._layer.fault is None else Initiator.LOCAL_PROVIDER
 
     def _answer(self, request: AssociateRQ, now: float) -> list[Event]:
         if self._policy is None:
@@ -325,13 +351,13 @@ class Association:
             return []  # the A-ABORT or the end of the connection came in the same piece; its event follows
         try:
             verdict = answer_by_user(request, self._policy)
-        except Exception as error:  # noqa: BLE001  # a hook of the application failed: its peer is told to try again
-            verdict = Reject(2, 1, 1, f"the policy failed: {type(error).__name__}: {error}")
-        if isinstance(verdict, Reject):
-            return self.reject(verdict.pdu, now, verdict.why)
-        return self.accept(verdict.ac, verdict.agreement, now)
+            if isinstance(verdict, Accept):
+                return self.accept(verdict.ac, verdict.agreement, now)
+        except Exception as error:  # noqa: BLE001  # the application's policy failed, or says what cannot be sent
+            verdict = Reject(*_CONGESTION, f"the policy failed: {type(error).__name__}: {error}")
+        return self.reject(verdict.pdu, now, verdict.why)
 
-    def answer_release(self, now: float) -> list[Event]:
+    def answer_release(self, now: float) -> list[Released]:
         """Answer the peer's A-RELEASE-RQ (Evt14), if one is unanswered. Done by itself unless `hold_release` is set."""
         if not self.release_unanswered:
             return []

@@ -73,7 +73,7 @@ class Aborted:
     initiator: Initiator
     """Who ended it."""
     source: int | None
-    """Source of the A-ABORT PDU, None where there was none (Table 9-26)."""
+    """Source of the A-ABORT PDU (Table 9-26); None where there was none, or where it is not told (Sta2)."""
     reason: int | None
     """Its reason."""
     cause: str

@@ -20,12 +20,10 @@ from ..dul.items import (
     UserInformation,
 )
 from ..dul.pdu import AssociateRJ, AssociateRQ
+from ..dul.upper_layer import MAXIMUM_LENGTH
 from ..spec import codes
 from .user_identity import Verifier
 
-MAXIMUM_LENGTH = 131072
-"""Longest P-DATA-TF we ask for: large enough to amortise the work per PDU, small enough to buffer per
-association."""
 MAXIMUM_ASSOCIATIONS = 200
 """Associations at a time, so that a flood ends in A-ASSOCIATE-RJ and not in exhaustion."""
 

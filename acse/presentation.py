@@ -16,13 +16,11 @@ from types import MappingProxyType
 
 from ..dul.errors import LocalProtocolError
 from ..dul.items import CommonExtendedNegotiation, ContextResult, ProposedContext, RoleSelection
+from ..dul.pdu import MAXIMUM_CONTEXTS
 from ..dul.wire import encode_uid
 from ..spec import codes
 from .agreement import AcceptedContext, RefusedContext, grouped
 from .policy import Policy, Reject, SupportedContext
-
-MAXIMUM_CONTEXTS = 128
-"""As many as there are odd ids of eight bits (PS3.8 7.1.1.13, Table 9-13)."""
 
 ACCEPTANCE, USER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_SUPPORTED = 0, 1, 3, 4
 

@@ -19,7 +19,8 @@ from ..dul.items import (
     UserInformation,
 )
 from ..dul.pdu import AssociateRQ
-from .policy import MAXIMUM_LENGTH, is_title
+from ..dul.upper_layer import MAXIMUM_LENGTH
+from .policy import is_title
 from .presentation import list_fault
 
 Proposed = ProposedContext | tuple[str, Iterable[str]]

@@ -84,9 +84,7 @@ def decode(data: bytes | memoryview) -> dict[int, Value]:
     except ValueError as error:
         raise CommandSetError(f"{keyword(number)} {error}", element=number, clause="PS3.5 6.2") from None
     if len(elements) > MAXIMUM_ELEMENTS:
-        raise CommandSetError(
-            f"{len(elements)} elements, more than {MAXIMUM_ELEMENTS}", clause="a limit of ours"
-        )
+        raise CommandSetError(f"{len(elements)} elements, more than {MAXIMUM_ELEMENTS}", clause="a limit of ours")
     return elements
 
 
@@ -108,9 +106,7 @@ def encode(elements: Mapping[int, Value]) -> bytes:
                 parts.append(_pack_header(0, number, len(raw)))
                 parts.append(raw)
     except (struct.error, ValueError, TypeError, AttributeError) as error:
-        raise LocalProtocolError(
-            f"(0000,{number:04X}) {keyword(number)}: {value!r} does not fit: {error}"
-        ) from None
+        raise LocalProtocolError(f"(0000,{number:04X}) {keyword(number)}: {value!r} does not fit: {error}") from None
     body = b"".join(parts)
     if len(body) > MAXIMUM_LENGTH - _FIRST.size:
         raise LocalProtocolError(f"a command set of {len(body)} bytes is longer than {MAXIMUM_LENGTH}")
@@ -125,9 +121,7 @@ def _check_group_length(data: bytes) -> None:
         raise CommandSetError("CommandGroupLength is missing", element=0)
     length = int.from_bytes(data[8:12], "little")
     if length != len(data) - _FIRST.size:
-        raise CommandSetError(
-            f"CommandGroupLength is {length}, {len(data) - _FIRST.size} bytes follow", element=0
-        )
+        raise CommandSetError(f"CommandGroupLength is {length}, {len(data) - _FIRST.size} bytes follow", element=0)
 
 
 def _misplaced(group: int, number: int, last: int, length: int, excess: int) -> CommandSetError:
@@ -212,13 +206,7 @@ def _checked_uid(raw: bytes) -> bytes:
 
 
 def _checked_ae(text: str) -> str:
-    if (
-        not text
-        or len(text) > MAXIMUM_AE_LENGTH
-        or not text.isascii()
-        or not text.isprintable()
-        or "\\" in text
-    ):
+    if not text or len(text) > MAXIMUM_AE_LENGTH or not text.isascii() or not text.isprintable() or "\\" in text:
         raise ValueError(f"is no AE title: {text!r}")
     return text
 

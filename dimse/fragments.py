@@ -60,9 +60,7 @@ def fragment(
     """
     room = (maximum_length - PDV_OVERHEAD) & ~1 if maximum_length else UNLIMITED_FRAGMENT
     if room < 2:
-        raise LocalProtocolError(
-            f"a maximum length of {maximum_length} has no room for a fragment (PS3.8 D.1)"
-        )
+        raise LocalProtocolError(f"a maximum length of {maximum_length} has no room for a fragment (PS3.8 D.1)")
     parts = _marked(context_id, COMMAND, _even_pieces((command,), room))
     if dataset is None:
         return parts
@@ -191,9 +189,7 @@ class Reassembly:
             LocalProtocolError: no data set follows, or it has a sink.
         """
         if self._message is None or self._sink is not None:
-            raise LocalProtocolError(
-                "a sink is opened once, between a command that announces a data set and its data"
-            )
+            raise LocalProtocolError("a sink is opened once, between a command that announces a data set and its data")
         self._sink = sink
 
     def take(self, pdv: PDV) -> Command | Completed | None:
@@ -209,9 +205,7 @@ class Reassembly:
         """
         context_id, control, data = pdv
         if context_id != self._context_id and self._context_id is not None:
-            raise FragmentError(
-                f"fragment on context {context_id} in a message on context {self._context_id}"
-            )
+            raise FragmentError(f"fragment on context {context_id} in a message on context {self._context_id}")
         if control & COMMAND:
             return self._take_command(context_id, control, data)
         if self._message is None:
@@ -223,13 +217,9 @@ class Reassembly:
         self._sink.write(data)
         return self._complete(context_id, self._message) if control & LAST else None
 
-    def _take_command(
-        self, context_id: int, control: int, data: bytes | memoryview
-    ) -> Command | Completed | None:
+    def _take_command(self, context_id: int, control: int, data: bytes | memoryview) -> Command | Completed | None:
         if self._message is not None:
-            raise FragmentError(
-                "command fragment before the last fragment of a data set", clause="PS3.7 6.3.1"
-            )
+            raise FragmentError("command fragment before the last fragment of a data set", clause="PS3.7 6.3.1")
         self._context_id = context_id
         if not control & LAST:
             self._check_inner(data)
@@ -263,9 +253,7 @@ class Reassembly:
 
     def _keep(self, data: bytes | memoryview) -> None:
         if len(self._command) + len(data) > MAXIMUM_COMMAND_LENGTH:
-            raise CommandSetError(
-                f"command set longer than {MAXIMUM_COMMAND_LENGTH} bytes", clause="a limit of ours"
-            )
+            raise CommandSetError(f"command set longer than {MAXIMUM_COMMAND_LENGTH} bytes", clause="a limit of ours")
         self._command += data
 
     def _complete(self, context_id: int, message: Message) -> Completed:

@@ -103,9 +103,7 @@ class Message:
                 elements[number] = value
         for number in self._mandatory:
             if number not in elements:
-                raise LocalProtocolError(
-                    f"a {self.name} needs a {command_set.keyword(number)} ({self.clause})"
-                )
+                raise LocalProtocolError(f"a {self.name} needs a {command_set.keyword(number)} ({self.clause})")
         return command_set.encode(elements)
 
     def __repr__(self) -> str:
@@ -125,9 +123,7 @@ class Request(Message):
     @property
     def sop_class_uid(self) -> str:
         """The SOP class it is about, whether the message calls it affected or requested."""
-        name = (
-            "affected_sop_class_uid" if hasattr(self, "affected_sop_class_uid") else "requested_sop_class_uid"
-        )
+        name = "affected_sop_class_uid" if hasattr(self, "affected_sop_class_uid") else "requested_sop_class_uid"
         uid: str = getattr(self, name)
         return uid
 

@@ -62,9 +62,7 @@ def fragments(draw: st.DrawFn, message: Message, dataset: bytes = b"", most: int
 
 
 def _cut(draw: st.DrawFn, context_id: int, kind: int, data: bytes, most: int) -> list[PDV]:
-    cuts = draw(
-        st.lists(st.integers(0, len(data) // 2).map(lambda half: 2 * half), max_size=most).map(sorted)
-    )
+    cuts = draw(st.lists(st.integers(0, len(data) // 2).map(lambda half: 2 * half), max_size=most).map(sorted))
     bounds = [0, *cuts, len(data)]
     pieces = [data[start:end] for start, end in pairwise(bounds)]
     marks = [kind] * (len(pieces) - 1) + [kind | _LAST]

@@ -25,13 +25,13 @@ class Cell(Transition):
         self,
         source: str,
         dest: str | None,
-        conditions: str | None = None,
-        unless: str | None = None,
-        before: str | None = None,
-        after: object = None,
-        prepare: object = None,
+        conditions: Any = None,
+        unless: Any = None,
+        before: Any = None,
+        after: Any = None,
+        prepare: Any = None,
     ) -> None:
-        super().__init__(source, dest, conditions, unless, before)
+        super().__init__(source, dest or "", conditions, unless, before)
         question = conditions or unless
         if not isinstance(before, str) or dest is None or after or prepare:
             raise ValueError(f"a cell has one action, by name, and a next state: {source} -> {dest}, {before!r}")

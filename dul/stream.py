@@ -51,10 +51,10 @@ class Stream:
         if not self._held:
             if self._end - self._at < HEADER_LENGTH:
                 return None
-            return _HEADER.unpack_from(self._view, self._at)  # type: ignore[return-value]  # two integers, by the format
+            return _HEADER.unpack_from(self._view, self._at)
         if not self._top_up(HEADER_LENGTH):
             return None
-        return _HEADER.unpack_from(self._held)  # type: ignore[return-value]
+        return _HEADER.unpack_from(self._held)
 
     def body(self, length: int) -> memoryview | None:
         """The body after the header just read, or None until all of it is there; then the PDU leaves the stream."""

@@ -334,7 +334,8 @@ class UpperLayer:
     def _begin(self, now: float) -> list[Primitive]:
         actions = self._actions
         actions.now = now
-        actions.primitives = primitives = []
+        primitives: list[Primitive] = []
+        actions.primitives = primitives
         return primitives
 
     def _fire(self, event: str, *argument: Any, count: int = 1) -> None:

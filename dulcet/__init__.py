@@ -6,7 +6,7 @@ makes `dulcet.dul` and the others importable from a clone of any name. An instal
 """
 
 from importlib import import_module
-from pathlib import Path as _Path
+from os import path as _path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from .services.storage import StoreResult as StoreResult
     from .services.verification import Verification as Verification
 
-_root = _Path(__file__).parent.parent
-if (_root / "spec" / "upper_layer.toml").exists() and not (_Path(__file__).parent / "spec").exists():
-    __path__.append(str(_root))
+_root = _path.dirname(__path__[0])
+if _path.exists(f"{_root}/spec/upper_layer.toml") and not _path.exists(f"{__path__[0]}/spec"):
+    __path__.append(_root)
 
 __version__ = "0.1.0"
 

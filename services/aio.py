@@ -108,7 +108,9 @@ class LiveAssociation:
         try:
             return await self.store(file)
         except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
-            return StoreResult(file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error))
+            return StoreResult(
+                file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error), cause=error
+            )
 
     async def release(self) -> None:
         """A-RELEASE, if the association still stands, and wait for the answer."""

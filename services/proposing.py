@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from ..dul.items import ProposedContext
+from ..dul.pdu import MAXIMUM_CONTEXTS
 from .transfer_syntaxes import (
     CONVERTIBLE,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -22,8 +23,6 @@ from .transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     fallback,
 )
-
-MAXIMUM_CONTEXTS: Final = 128
 
 
 class Sendable(Protocol):

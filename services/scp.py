@@ -247,17 +247,13 @@ class Server:
         self.associations = 0
         """How many of them have an association."""
         self.pool = ThreadPoolExecutor(scp.pool_size, thread_name_prefix="dulcet service")
+        self.port = 0
+        """The port it listens on, or did."""
         self._listener: Listener | None = None
         self._stopping = False
         self._stopped = asyncio.Event()
         self._stop_task: asyncio.Task[None] | None = None
         self._numbers = 0
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        assert self._listener is not None  # `listen` was called
-        return self._listener.port
 
     async def listen(self, host: str, port: int) -> None:
         """Open the listening sockets."""
@@ -266,6 +262,7 @@ class Server:
             self._connection, sockets, max_connections=self.scp.maximum_connections, notice=self._notice
         )
         self._listener.start()
+        self.port = self._listener.port
 
     def _notice(self, event: str, /, **fields: object) -> None:
         self.scp.log.warning(event, **fields)
@@ -340,6 +337,7 @@ class Connection:
         self._caller: Caller | None = None
         self._waiting: deque[Operation] = deque()
         self._current: Operation | None = None
+        self._aborting = False
         self._began = time.monotonic()
         self._messages = 0
         self._log = scp.log
@@ -361,7 +359,8 @@ class Connection:
         self.driver.flush()
 
     def request_abort(self, cause: str) -> None:
-        """The same from any thread."""
+        """The same from any thread. A response that a service returns after this is not sent."""
+        self._aborting = True
         self._server.loop.call_soon_threadsafe(self.abort, cause)
 
     # ---- events ----
@@ -496,8 +495,8 @@ class Connection:
         self.driver.flush()
 
     def _respond(self, operation: Operation, response: messages.Response) -> None:
-        if operation.request.message_id not in self.exchange.performing:
-            return  # the association ended meanwhile
+        if self._aborting or operation.request.message_id not in self.exchange.performing:
+            return  # the association ended meanwhile, or is about to
         try:
             events = self.exchange.respond(operation.context.id, response, None, time.monotonic())
         except LocalProtocolError as error:  # a service answered what cannot be sent

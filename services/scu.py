@@ -9,7 +9,6 @@ What happens on an association is in the `Steps` of the service modules; this on
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -31,11 +30,14 @@ from .verification import Verification, echo
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from .outgoing import OutgoingFile
     from .storage import StoreResult
 
 T = TypeVar("T")
+ABORT_SECONDS = 1.0
+"""How long a peer has to close after our A-ABORT. ARTIM allows more (PS3.8 9.1.5), but nobody wants to wait for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Settings:
     tls: "ssl.SSLContext | None" = None
     """TLS context of `dulcet.dul.transport.tls.client_context`; None: plain TCP."""
     server_hostname: str | None = None
-    """Name expected in the peer's certificate, and sent as SNI; None: the host of the entity."""
+    """Name expected in the peer's certificate, and sent as SNI; None: the host of the entity; "": none at all."""
     family: int = 0
     """Address family, `socket.AF_INET` or `AF_INET6`; 0 takes what the name resolves to."""
     trace: Trace | None = None
@@ -187,7 +189,9 @@ class LiveAssociation:
         try:
             return self.store(file, preferred=preferred, progress=progress)
         except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
-            return StoreResult(file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error))
+            return StoreResult(
+                file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error), cause=error
+            )
 
     def release(self) -> None:
         """A-RELEASE, if the association still stands, and wait for the answer."""
@@ -195,10 +199,13 @@ class LiveAssociation:
             self.run(release(self._exchange, time.monotonic()))
 
     def abort(self, cause: str = "A-ABORT requested") -> None:
-        """A-ABORT, if there is anything left to abort, and wait for the connection to close (ARTIM at most)."""
-        self._exchange.abort(time.monotonic(), cause)
-        while self._driver.open:
-            self._driver.turn()
+        """A-ABORT, if there is anything left to abort, and give the peer `ABORT_SECONDS` to close."""
+        now = time.monotonic()
+        until = now + ABORT_SECONDS
+        self._exchange.abort(now, cause)
+        while self._driver.open and now < until:
+            self._driver.turn(until - now)
+            now = time.monotonic()
 
     def close(self) -> None:
         """Drop the connection, however things stand."""

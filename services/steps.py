@@ -1,7 +1,7 @@
 """What a service user does on an association, told without a transport: generators that wait for events.
 
-A `Steps` generator sends through the exchange it was given, yields when it can only wait, is sent what happened and when,
-and returns its result. The blocking and the asyncio SCU run the same steps; tests run them in memory.
+A `Steps` generator sends through the exchange it was given, yields when it can only wait, is sent what happened and
+when, and returns its result. The blocking and the asyncio SCU run the same steps; tests run them in memory.
 """
 
 from collections.abc import Generator, Sequence
@@ -9,35 +9,44 @@ from typing import TypeVar
 
 from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.events import Aborted, Established, Rejected, Released
-from ..dimse.exchange import Dataset, DimseEvent, Exchange, Response
-from ..dimse.messages import Message
+from ..dimse.exchange import Dataset, DimseEvent, Ending, Exchange, Response
+from ..dimse.messages import Request
 from ..dul.pdu import AssociateRQ
-from .errors import AssociationRejected, NoAcceptedContext, aborted
+from .errors import AssociationError, AssociationRejected, NoAcceptedContext, aborted
 
 T = TypeVar("T")
 Steps = Generator[None, tuple[Sequence[DimseEvent], float], T]
 """Yields to wait; is sent (events, now)."""
 
 
-def failure(events: Sequence[DimseEvent]) -> None:
-    """Raise what ended the association, if one of the events did.
+class AssociationReleased(AssociationError):
+    """The association was released while, or before, something was to be done on it."""
+
+    exit_code = "RELEASE"
+
+
+def failure(ending: Ending | None) -> None:
+    """Raise what ended the association, if it has ended.
 
     Raises:
         AssociationRejected: A-ASSOCIATE-RJ came.
         AssociationAborted: A-ABORT was sent or came, or the connection was lost.
+        AssociationReleased: it was released.
     """
-    for event in events:
-        if isinstance(event, Aborted):
-            raise aborted(event)
-        if isinstance(event, Rejected):
-            raise AssociationRejected(event)
+    match ending:
+        case Aborted():
+            raise aborted(ending)
+        case Rejected():
+            raise AssociationRejected(ending)
+        case Released():
+            raise AssociationReleased("the association was released")
 
 
 def associate(exchange: Exchange, request: AssociateRQ, now: float) -> Steps[Agreement]:
     """Request the association and wait for the answer."""
     events: Sequence[DimseEvent] = exchange.associate(request, now)
     while True:
-        failure(events)
+        failure(exchange.ending)
         for event in events:
             if isinstance(event, Established):
                 return event.agreement
@@ -45,32 +54,33 @@ def associate(exchange: Exchange, request: AssociateRQ, now: float) -> Steps[Agr
 
 
 def release(exchange: Exchange, now: float) -> Steps[None]:
-    """Release the association, once everything is sent, and wait for the answer."""
+    """Release the association, once everything is sent, and wait for the answer. Released already will do."""
     while exchange.sending:
-        events, now = yield
-        failure(events)
-    events = exchange.release(now)
-    while not any(isinstance(event, Released) for event in events):
-        failure(events)
-        events, now = yield
+        _events, now = yield
+    if exchange.ending is None and not exchange.association.release_unanswered:
+        exchange.release(now)
+    while not isinstance(exchange.ending, Released):
+        failure(exchange.ending)
+        yield
 
 
-def final_response(message_id: int) -> Steps[Response]:
+def final_response(exchange: Exchange, message_id: int) -> Steps[Response]:
     """Wait for the final response to a request."""
     while True:
         events, _now = yield
         for event in events:
             if isinstance(event, Response) and event.final and event.request.message_id == message_id:
                 return event
-        failure(events)
+        failure(exchange.ending)
 
 
 def operation(
-    exchange: Exchange, context: AcceptedContext, request: Message, dataset: Dataset | None, now: float
+    exchange: Exchange, context: AcceptedContext, request: Request, dataset: Dataset | None, now: float
 ) -> Steps[Response]:
     """Invoke one operation with one response."""
+    failure(exchange.ending)
     exchange.request(context.id, request, dataset, now)
-    return (yield from final_response(request.message_id))
+    return (yield from final_response(exchange, request.message_id))
 
 
 def context_for(agreement: Agreement, abstract_syntax: str, transfer_syntax: str | None = None) -> AcceptedContext:

@@ -44,6 +44,8 @@ class StoreResult:
     """The peer's answer; None if it was not sent."""
     error: str = ""
     """Why it was not sent, or the peer's Error Comment (0000,0902)."""
+    cause: Exception | None = None
+    """The exception behind `error`, when the peer was not asked: `NoAcceptedContext`, or what is wrong with the file."""
 
     @property
     def stored(self) -> bool:

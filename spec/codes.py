@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from . import text_of
 from .errors import SpecError
 
 TABLES = (
@@ -99,7 +99,7 @@ def __getattr__(name: str) -> Mapping[Any, str]:
 @cache
 def load() -> Codes:
     """The codes that ship with dulcet."""
-    return parse((files(__package__) / "codes.toml").read_text("utf-8"))
+    return parse(text_of("codes.toml"))
 
 
 def parse(text: str, source: str = "codes.toml") -> Codes:

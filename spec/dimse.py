@@ -11,10 +11,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from . import text_of
 from .errors import SpecError
 
 VRS = ("AE", "AT", "LO", "UI", "UL", "US")
@@ -95,7 +95,7 @@ class Dimse:
 @cache
 def load() -> Dimse:
     """The messages that ship with dulcet."""
-    return parse((files(__package__) / "dimse.toml").read_text("utf-8"))
+    return parse(text_of("dimse.toml"))
 
 
 def parse(text: str, source: str = "dimse.toml") -> Dimse:

@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from . import text_of
 from .errors import SpecError
 
 CATEGORIES = ("success", "warning", "failure", "cancel", "pending")
@@ -71,7 +71,7 @@ class Statuses:
 @cache
 def load() -> Statuses:
     """The status codes that ship with dulcet."""
-    return parse((files(__package__) / "status.toml").read_text("utf-8"))
+    return parse(text_of("status.toml"))
 
 
 def parse(text: str, source: str = "status.toml") -> Statuses:

@@ -10,10 +10,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from . import text_of
 from .errors import SpecError
 
 STATES = tuple(f"Sta{n}" for n in range(1, 14))
@@ -108,7 +108,7 @@ class UpperLayerSpec:
 @cache
 def load() -> UpperLayerSpec:
     """The specification that ships with dulcet."""
-    return parse((files(__package__) / "upper_layer.toml").read_text("utf-8"))
+    return parse(text_of("upper_layer.toml"))
 
 
 def parse(text: str, source: str = "upper_layer.toml") -> UpperLayerSpec:
@@ -262,8 +262,8 @@ class _Reader:
         for name in spec.actions:
             if name not in used:
                 raise self.fail(f"{name} stands in no cell of Table 9-10", self.line_of(f"[actions.{name}]"))
-        for state in set(spec.states) - reachable(spec):
-            raise self.fail(f"Table 9-10: no cell leads to {state}", line)
+        for lost in set(spec.states) - reachable(spec):
+            raise self.fail(f"Table 9-10: no cell leads to {lost}", line)
 
 
 def reachable(spec: UpperLayerSpec) -> frozenset[str]:

@@ -1,8 +1,8 @@
 """What one event of Table 9-10 costs: `python tests/bench_machine.py [--events N] [--rounds N]`.
 
-The hot cell, Sta6 + Evt10 (DT-2), with an action that does nothing, on three machines built from the same rows: ours, the
-stock one of `transitions`, and a dict written by hand, which is as little as Python can do. Rounds take turns, so that
-a busy machine is unfair to all of them alike.
+The hot cell, Sta6 + Evt10 (DT-2), with an action that does nothing, on three machines built from the same rows: ours,
+the stock one of `transitions`, and a dict written by hand, which is as little as Python can do. Rounds take turns, so
+that a busy machine is unfair to all of them alike.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     medians = {name: statistics.median(figures) for name, figures in rounds.items()}
     print(f"one event, Sta6 + Evt10 (DT-2): median of {options.rounds} rounds of {options.events}")
     for name, figure in medians.items():
-        print(f"  {name:<18}{figure * 1e6:8.2f} µs   × {figure / medians['dulcet']:.2f}")
+        print(f"  {name:<18}{figure * 1e6:8.2f} µs   x {figure / medians['dulcet']:.2f}")
 
 
 if __name__ == "__main__":

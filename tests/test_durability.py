@@ -230,7 +230,8 @@ print("held")
 
 
 def test_a_full_disk(tmp_path):
-    mount = f'mount -t tmpfs -o size=1m tmpfs {tmp_path} && exec {sys.executable} -c "$0" {tmp_path} {Path(__file__).parent}'
+    arguments = f"{tmp_path} {Path(__file__).parent}"
+    mount = f'mount -t tmpfs -o size=1m tmpfs {tmp_path} && exec {sys.executable} -c "$0" {arguments}'
     run = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, ON_A_FULL_DISK],
         capture_output=True,

@@ -475,3 +475,32 @@ def test_descriptors_are_not_inherited(store):
         if os.path.exists(path) and os.readlink(path).startswith(str(store.directory)):
             assert not os.get_inheritable(int(name))
     incoming.discard()
+
+
+@pytest.mark.parametrize("missing", ["O_TMPFILE", "/proc"])
+def test_without_what_unnamed_files_need_they_have_names(tmp_path, monkeypatch, missing):
+    opened, exists = os.open, os.path.exists
+
+    def without(path, flags, *rest, **options):
+        if flags & os.O_TMPFILE == os.O_TMPFILE and missing == "O_TMPFILE":
+            raise OSError(95, "Operation not supported")
+        return opened(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", without)
+    monkeypatch.setattr(os.path, "exists", lambda path: not path.startswith(missing) and exists(path))
+    with FileStore(tmp_path / "s", low_space=0) as store:
+        assert not store.root.unnamed_files
+        assert receive(store, data_set()).outcome == "stored"
+        assert names(store) == ["CT.1.2.3"]
+
+
+def test_a_draft_whose_name_is_gone_closes_in_peace(tmp_path):
+    with FileStore(tmp_path / "s", low_space=0) as store:
+        store.root.unnamed_files = False
+        draft = Draft(store.root)
+        for name in names(store):
+            os.unlink(tmp_path / "s" / name)
+        draft.close()
+        draft.close()
+        store.root.close()
+        store.root.close()

@@ -1,7 +1,7 @@
 """The house rules of the source tree, read off its syntax: who imports whom, and where the outside world begins.
 
-Imports run one way, `spec <- dul <- acse <- dimse <- services <- tools`. What is sans-IO imports computation only; sockets,
-clocks, threads and chance live in `dul/transport/`, in the endpoints of `services/` and in `tools/`.
+Imports run one way, `spec <- dul <- acse <- dimse <- services <- tools`. What is sans-IO imports computation only;
+sockets, clocks, threads and chance live in `dul/transport/`, in the endpoints of `services/` and in `tools/`.
 """
 
 import ast
@@ -151,7 +151,12 @@ def starts_no_shell(module: str, tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Call):
             if any(word.arg == "shell" for word in node.keywords):
                 yield f"{node.lineno}: passes shell="
-            if ast.unparse(node.func) in ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"):
+            if ast.unparse(node.func) in (
+                "os.system",
+                "os.popen",
+                "subprocess.getoutput",
+                "subprocess.getstatusoutput",
+            ):
                 yield f"{node.lineno}: calls {ast.unparse(node.func)}"
 
 
@@ -262,7 +267,10 @@ def test_modules_are_named_after_what_they_know() -> None:
 
 def imported_by(statement: str) -> set[str]:
     """The modules a statement loads, in a Python of its own that has the checkout on its path."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); old = set(sys.modules); {statement}; print(*set(sys.modules) - old)"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); old = set(sys.modules); "
+        f"{statement}; print(*set(sys.modules) - old)"
+    )
     ran = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(ran.stdout.split())
 

@@ -15,8 +15,7 @@ import pytest
 import uvloop
 from certificates import Certificates
 from dulcet.dul.transport import listen, sockets
-from dulcet.dul.transport.aio import AsyncioDriver
-from dulcet.dul.transport.connect import connect
+from dulcet.dul.transport.aio import AsyncioDriver, connect
 from dulcet.dul.transport.listen import Listener
 from dulcet.dul.transport.sockets import bind
 from dulcet.dul.transport.tls import TlsError, client_context, server_context

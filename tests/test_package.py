@@ -1,4 +1,4 @@
-"""What people get: a wheel from a clone of any name, holding what belongs to it, under one import name, and the metadata."""
+"""What people get: from a clone of any name, a wheel that holds what belongs to it under one import name; metadata."""
 
 import os
 import shutil

@@ -43,9 +43,7 @@ def test_the_class_has_a_question_each(code: int) -> None:
     assert [name for name, yes in answers.items() if yes] == [class_of(code)]
 
 
-@pytest.mark.parametrize(
-    "code", [0x0000, 0x00FF, 0x0101, 0x01FF, 0x0200, 0x9FFF, 0xA000, 0xC000, 0xCFFF, 0xD000]
-)
+@pytest.mark.parametrize("code", [0x0000, 0x00FF, 0x0101, 0x01FF, 0x0200, 0x9FFF, 0xA000, 0xC000, 0xCFFF, 0xD000])
 def test_which_codes_the_standard_allows(code: int) -> None:
     allowed = code == 0 or 0x0100 <= code <= 0x02FF or code >> 12 in (0xA, 0xB, 0xC)
     assert (spec.load().category(code) is not None) == allowed

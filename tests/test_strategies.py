@@ -103,7 +103,5 @@ def test_from_type_in_any_order_of_imports(imports: str) -> None:
 
 
 def test_dulcet_alone_does_not_load_hypothesis() -> None:
-    code = (
-        "import dulcet.dul.pdu, dulcet.dul.strategy_registration, sys; assert 'hypothesis' not in sys.modules"
-    )
+    code = "import dulcet.dul.pdu, dulcet.dul.strategy_registration, sys; assert 'hypothesis' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

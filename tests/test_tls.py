@@ -437,7 +437,11 @@ def test_unknown_cipher_suite(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_locked_key(made: Certificates) -> None:
-    files = {"certificate": made.server.certificate_file, "key": made.locked_key, "ca_files": made.ca_files}
+    files: dict[str, Any] = {
+        "certificate": made.server.certificate_file,
+        "key": made.locked_key,
+        "ca_files": made.ca_files,
+    }
     assert server_context(**files, password="secret")  # noqa: S106
     for wrong in ("", "wrong"):
         with pytest.raises(TlsError, match="password"):

@@ -16,9 +16,10 @@ from dulcet.services.transcode import CannotConvert, convert
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
 SYNTAXES = {"implicit": IMPLICIT, "explicit": EXPLICIT, "big endian": BIG_ENDIAN, "deflated": DEFLATED}
 FILES = [
-    "CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "MR_small_expb.dcm", "image_dfl.dcm", "rtplan.dcm",
-    "liver_expb_1frame.dcm", "rtdose_expb_1frame.dcm", "SC_rgb_small_odd_big_endian.dcm", "SC_rgb_small_odd.dcm",
-    "waveform_ecg.dcm", "examples_palette.dcm", "badVR.dcm", "examples_overlay.dcm", "reportsi.dcm",
+    "CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "MR_small_expb.dcm", "image_dfl.dcm",
+    "rtplan.dcm", "liver_expb_1frame.dcm", "rtdose_expb_1frame.dcm", "SC_rgb_small_odd_big_endian.dcm",
+    "SC_rgb_small_odd.dcm", "waveform_ecg.dcm", "examples_palette.dcm", "badVR.dcm", "examples_overlay.dcm",
+    "reportsi.dcm",
 ]  # fmt: skip
 
 
@@ -177,14 +178,14 @@ def test_a_deflated_data_set_has_even_length():
 
 
 def test_a_value_of_odd_length_is_padded():
-    odd = element((0x0008, 0x0005), "CS", b"ab", length=1)[:-1] + element((0x0008, 0x0018), "UI", b"1.", length=1)[:-1]
-    expected = element((0x0008, 0x0005), "CS", b"a ") + element((0x0008, 0x0018), "UI", b"1\0")
+    odd = element((0x0008, 0x0008), "CS", b"ab", length=1)[:-1] + element((0x0008, 0x0018), "UI", b"1.", length=1)[:-1]
+    expected = element((0x0008, 0x0008), "CS", b"a ") + element((0x0008, 0x0018), "UI", b"1\0")
     assert convert(odd, EXPLICIT, BIG_ENDIAN) == convert(expected, EXPLICIT, BIG_ENDIAN)
 
 
 def test_group_lengths_are_left_out():
-    encoded = element((0x0008, 0x0000), "UL", b"\x0e\0\0\0") + element((0x0008, 0x0005), "CS", "X ")
-    assert convert(encoded, EXPLICIT, IMPLICIT) == element((0x0008, 0x0005), "CS", "X ", syntax=IMPLICIT)
+    encoded = element((0x0008, 0x0000), "UL", b"\x0e\0\0\0") + element((0x0008, 0x0008), "CS", "X ")
+    assert convert(encoded, EXPLICIT, IMPLICIT) == element((0x0008, 0x0008), "CS", "X ", syntax=IMPLICIT)
 
 
 def test_a_lack_of_memory_is_not_the_data_sets_fault(monkeypatch):

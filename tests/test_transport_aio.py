@@ -13,9 +13,8 @@ import pytest
 import uvloop
 from certificates import Certificates
 from dulcet.dul.primitives import CLOSE, CONNECT
-from dulcet.dul.transport import aio
-from dulcet.dul.transport.aio import AsyncioDriver
-from dulcet.dul.transport.connect import connect
+from dulcet.dul.transport import aio_driver
+from dulcet.dul.transport.aio import AsyncioDriver, connect
 from dulcet.dul.transport.listen import Listener
 from dulcet.dul.transport.sockets import bind
 from dulcet.dul.transport.tls import TlsError, client_context, server_context
@@ -363,7 +362,7 @@ def test_a_peer_that_asks_and_does_not_read_is_held_back(run: Run) -> None:
                 asked += 10
                 await asyncio.sleep(0)
             heard = len(serving.wanted.heard)
-            assert len(serving.thing.outbox) < 4 * (aio.WAITING + aio.RECEIVE_BUFFER // 10_000)
+            assert len(serving.thing.outbox) < 4 * (aio_driver.WAITING + aio_driver.RECEIVE_BUFFER // 10_000)
             assert heard < asked
             writer.write_eof()
             received = 0

@@ -1,15 +1,20 @@
 """`dulcet TOOL ...`: find the tool, run it, and turn what it raises into a sentence and an exit code.
 
-A tool is a module beside this one with `main(argv) -> int`, loaded when it is called and not before. A
-symbolic link named after a tool runs that tool.
+A tool is a module beside this one with `main(argv) -> int`, loaded when it is called and not before; those of
+`NETWORK_TOOLS` are given the parsed options in place of the words. A symbolic link named after a tool runs that
+tool.
 """
 
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .exit_codes import ExitCode, for_error
+
+if TYPE_CHECKING:
+    import argparse
 
 TOOLS = {
     "echoscu": ("echoscu", "ask a peer whether it is there (C-ECHO)"),
@@ -22,6 +27,8 @@ TOOLS = {
     "link-tools": ("link_tools", "make links, so that `echoscu` alone runs ours"),
 }
 """Each tool's module and what it does."""
+NETWORK_TOOLS = ("echoscu", "storescu", "storescp", "termscu")
+"""Those whose options stand in `option_table`."""
 
 _HELP_WORDS = ("-h", "--help", "help")
 
@@ -51,10 +58,18 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
 
 def run(tool: str, argv: Sequence[str]) -> int:
     """A tool's exit code, whatever it raises; only what nobody expected comes with a traceback."""
+    options: argparse.Namespace | None = None
     try:
-        return _call(tool, argv)
+        if tool in NETWORK_TOOLS:
+            # Before the tool is imported: a wrong command line need not wait for the services.
+            from .options import parse
+
+            options = parse(tool, argv)
+        return _call(tool, argv if options is None else options)
+    except SystemExit as end:
+        return _ended(end)
     except KeyboardInterrupt:
-        print(f"dulcet {tool}: stopped from the keyboard", file=sys.stderr)
+        _tell(tool, options, "stopped from the keyboard", ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Nobody reads on; Python would complain once more when it flushes at the end.
@@ -67,23 +82,36 @@ def run(tool: str, argv: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exception(error)
-        print(f"dulcet {tool}: {_sentence(error)}", file=sys.stderr)
+        _tell(tool, options, _sentence(error), for_error(error))
         return for_error(error)
 
 
-def _call(tool: str, argv: Sequence[str]) -> int:
-    try:
-        code: int = import_module(f".{TOOLS[tool][0]}", __package__).main(list(argv))
-        sys.stdout.flush()
-    except SystemExit as end:
-        return (
-            end.code
-            if isinstance(end.code, int)
-            else ExitCode.SUCCESS
-            if end.code is None
-            else ExitCode.FAILURE
-        )
+def _call(tool: str, given: "Sequence[str] | argparse.Namespace") -> int:
+    module = import_module(f".{TOOLS[tool][0]}", __package__)
+    code: int = module.main(given)
+    sys.stdout.flush()
     return code
+
+
+def _ended(end: SystemExit) -> int:
+    """The exit code of a tool that ended the process."""
+    if isinstance(end.code, int):
+        return end.code
+    return ExitCode.SUCCESS if end.code is None else ExitCode.FAILURE
+
+
+def _tell(tool: str, options: "argparse.Namespace | None", words: str, code: ExitCode) -> None:
+    """Why a tool ended early: a line on stderr, and with --json the summary that it did not come to."""
+    if options is not None and options.log_format == "json":
+        from .log import Log
+
+        Log("fatal", "json").fatal(words, tool=tool, exit_code=int(code))
+    else:
+        print(f"dulcet {tool}: {words}", file=sys.stderr)
+    if options is not None and options.json:
+        from .reporting import Report
+
+        Report(json=True).summary(words, exit_code=int(code))
 
 
 def _expected(error: Exception) -> bool:

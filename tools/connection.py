@@ -1,22 +1,25 @@
-"""From a command line to the `SCU` it asks for: titles, times, limits, TLS, user identity. Shared by the SCU tools."""
+"""From a command line to the `SCU` it asks for: titles, times, limits, user identity. Shared by the SCU tools."""
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
 from ..services.entity import Entity
-from ..services.scu import SCU
+from ..services.errors import AssociationError
+from ..services.scu import SCU, LiveAssociation
+from .exit_codes import ExitCode, Failure
 from .log import Log
 from .reporting import Report
 
 if TYPE_CHECKING:
-    import ssl
-
     from ..acse.agreement import Agreement
     from ..dul.items import UserIdentity
+    from ..dul.upper_layer import Trace
 
 FAMILIES = {"4": 2, "6": 10, "auto": 0}
-"""-i4, -i6, -i0 as `socket.AF_INET`, `AF_INET6`, `AF_UNSPEC`, without importing socket for it."""
+"""-i4, -i6, -i0 as `socket.AF_INET`, `AF_INET6`, `AF_UNSPEC`."""
+FOR_EVER = 1e9
+"""Seconds where no limit is wanted and a number must be given."""
 
 
 def log_for(options: argparse.Namespace) -> Log:
@@ -41,24 +44,24 @@ def scu_for(options: argparse.Namespace, log: Log) -> SCU:
         OSError, TlsError, ValueError: a file named cannot be read, or is not what it should be.
     """
     given = vars(options)
-    artim = given.get("acse_timeout", 30.0)
     settings: dict[str, Any] = {
-        "timeouts": Timeouts(connect=options.timeout, artim=artim, acse=artim, idle=None),
-        "dimse_seconds": given.get("dimse_timeout", 300.0),
+        "timeouts": Timeouts(connect=options.timeout, artim=options.acse_timeout, acse=options.acse_timeout, idle=None),
+        "dimse_seconds": given.get("dimse_timeout"),
+        "write_seconds": given.get("socket_timeout") or FOR_EVER,
         "maximum_length": options.max_pdu,
         "maximum_send_length": given.get("max_send_pdu", 0),
         "family": FAMILIES[options.ip],
         "user_identity": user_identity(given),
         "trace": tracer(log),
     }
-    if given.get("socket_timeout"):
-        settings["write_seconds"] = given["socket_timeout"]
     if options.tls is not None:
-        settings |= {"tls": tls_context(options), "server_hostname": options.request_sni or options.peer}
+        from .tls import requestor_context
+
+        settings |= {"tls": requestor_context(options), "server_hostname": options.request_sni or ""}
     return SCU(options.aetitle, **settings)
 
 
-def tracer(log: Log) -> Any:
+def tracer(log: Log) -> "Trace | None":
     """A trace of every event of Table 9-10 into the log, where it is wanted."""
     if not log.says("debug"):
         return None
@@ -71,46 +74,45 @@ def tracer(log: Log) -> Any:
 
 def user_identity(given: dict[str, Any]) -> "UserIdentity | None":
     """The user identity named by -usr, -kt, --saml or --jwt (PS3.7 D.3.3.7)."""
+    named = [name for name in ("user", "kerberos", "saml", "jwt") if given.get(name) is not None]
+    if not named:
+        return None
     from ..acse import user_identity as identity
 
-    wanted = bool(given.get("pos_response"))
-    if given.get("user") is not None:
-        if given.get("password") is None:
+    wanted: bool = given["pos_response"]
+    if named == ["user"]:
+        if given["password"] is None:
             return identity.username(given["user"], response_requested=wanted)
         return identity.username_and_passcode(given["user"], given["password"], response_requested=wanted)
-    for name, make in (("kerberos", identity.kerberos), ("saml", identity.saml), ("jwt", identity.json_web_token)):
-        if given.get(name) is not None:
-            with open(given[name], "rb") as file:
-                return make(file.read(), response_requested=wanted)
-    return None
+    make = {"kerberos": identity.kerberos, "saml": identity.saml, "jwt": identity.json_web_token}[named[0]]
+    with open(given[named[0]], "rb") as file:
+        return make(file.read(), response_requested=wanted)
 
 
-def tls_context(options: argparse.Namespace) -> "ssl.SSLContext":
-    """The TLS context of a requestor."""
-    from ..dul.transport.tls import client_context
+def tell_agreement(options: argparse.Namespace, log: Log, agreement: "Agreement") -> None:
+    """What was agreed, for -v, and its presentation contexts for +v.
 
-    checked = options.peer_cert != "ignore"
-    return client_context(check_hostname=checked and options.request_sni is not None, verify=checked, **tls_files(options))
-
-
-def tls_files(options: argparse.Namespace) -> dict[str, Any]:
-    """What both ends of TLS are given: own key and certificate, whom to trust, the profile."""
-    key, certificate = options.tls or (None, None)
-    return {
-        "profile": options.security_profile,
-        "key": key,
-        "certificate": certificate,
-        "password": options.key_password or "",
-        "ca_files": options.add_cert_file or (),
-        "ca_dirs": options.add_cert_dir or (),
-        "crl_files": options.add_crl_file or (),
-        "ciphers": options.cipher or (),
-    }
-
-
-def tell_agreement(log: Log, agreement: "Agreement", *, contexts: bool = False) -> None:
-    """What was agreed, for -v and +v."""
+    Raises:
+        Failure: the peer did not confirm the user's identity, and -rsp insists on that.
+    """
     log.info("association accepted", maximum_send_length=agreement.maximum_send_length or "unlimited")
-    if contexts or log.says("debug"):
+    if log.says("debug") or vars(options).get("verbose_pc"):
         for line in agreement.explain():
             log.info(line)
+    if vars(options).get("pos_response") and agreement.user_identity_response is None:
+        raise Failure(ExitCode.FAILURE, "the peer did not confirm the user's identity, as -rsp asks (PS3.7 D.3.3.7)")
+
+
+def leave(association: LiveAssociation, log: Log, *, abort: bool = False) -> ExitCode:
+    """Release, or abort if that is wanted; what was done before stays done, whatever comes of it."""
+    if abort:
+        log.info("aborting association")
+        association.abort("--abort")
+        return ExitCode.SUCCESS
+    log.info("releasing association")
+    try:
+        association.release()
+    except AssociationError as error:
+        log.warning(f"not released in order: {error}")
+        return ExitCode.RELEASE
+    return ExitCode.SUCCESS

@@ -19,7 +19,7 @@ from ..services.proposing import propose
 from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU
 from ..services.shutdown import SHUTDOWN, Shutdown
-from ..services.storage import Storage
+from ..services.storage import Storage, StoreResult
 from ..services.store_outcome import StoreOutcome
 from ..services.verification import Verification
 from .exit_codes import ExitCode
@@ -82,10 +82,9 @@ class Demo:
 
     def _store(self, scu: SCU, peer: Entity) -> None:
         files = _storable(self._files)
-        size = sum(file.size for file in files)
-        results = []
+        results: list[StoreResult] = []
         began = time.monotonic()
-        with Progress(len(files), size) as progress:
+        with Progress(len(files), sum(file.size for file in files)) as progress:
             for batch in propose(files):
                 with scu.associate(peer, batch.contexts) as association:
                     for file in batch.objects:
@@ -94,15 +93,21 @@ class Demo:
         seconds = time.monotonic() - began
         stored = sum(result.stored for result in results)
         syntaxes = len({result.transfer_syntax_uid for result in results})
+        size = sum(result.size for result in results) / 1e6
+        told = f"{stored} of {len(files)} files, {size:.1f} MB in {syntaxes} transfer syntaxes, {seconds:.2f} s"
+        self._tell(stored == len(files) > 0, f"C-STORE: {told}")
+        self._compare(files)
+
+    def _compare(self, files: Sequence[OutgoingFile]) -> None:
+        """What was sent with what lies on the disk now, each object found by its UID."""
+        written: dict[str, list[bytes]] = {}
+        for outcome in self._outcomes:
+            if outcome.path is not None:
+                written.setdefault(outcome.sop_instance_uid, []).append(_digest(outcome.path))
+        equal = sum(_digest(file.path) in written.get(file.sop_instance_uid, ()) for file in files)
         self._tell(
-            stored == len(files) > 0,
-            f"C-STORE: {stored} of {len(files)} files, {size / 1e6:.1f} MB in {syntaxes} transfer syntaxes, {seconds:.2f} s",
+            equal == len(files), f"the data sets of {equal} of {len(files)} files are on the disk, byte for byte"
         )
-        equal = sum(
-            outcome.path is not None and _digest(file.path) == _digest(outcome.path)
-            for file, outcome in zip((f for b in propose(files) for f in b.objects), self._outcomes, strict=True)
-        )
-        self._tell(equal == len(files), f"the data sets of {equal} of {len(files)} files on the disk are equal byte for byte")
 
     def _terminate(self, scu: SCU, peer: Entity, running: RunningSCP) -> None:
         try:
@@ -132,7 +137,7 @@ def _names_itself(file: OutgoingFile) -> bool:
         return False
     finally:
         file.close()
-    return len(uids) == 2  # noqa: PLR2004  # both that were asked for
+    return len(uids) == 2  # both that were asked for
 
 
 def _digest(path: Path) -> bytes:

@@ -1,35 +1,47 @@
 """`dulcet echoscu`: is a peer there? (Verification, PS3.4 Annex A)."""
 
+import argparse
 import time
-from collections.abc import Sequence
 
 from ..dimse.status import Status
+from ..services.scu import LiveAssociation
 from ..services.verification import VERIFICATION
-from .connection import log_for, peer_of, report_for, scu_for, tell_agreement
-from .exit_codes import ExitCode, for_status, worst
-from .options import parse
+from .connection import leave, log_for, peer_of, report_for, scu_for, tell_agreement
+from .exit_codes import SEVERITY, ExitCode, for_status, worst
+from .interrupts import Interrupts
+from .log import Log
+from .reporting import Report
 from .transfer_syntaxes import PROPOSABLE
 
 
-def main(argv: Sequence[str]) -> int:
+def main(options: argparse.Namespace) -> int:
     """Associate, C-ECHO as often as asked, release or abort."""
-    options = parse("echoscu", argv)
     log, report, peer = log_for(options), report_for(options), peer_of(options)
     contexts = [(VERIFICATION, PROPOSABLE[: options.propose_ts])] * options.propose_pc
+    scu = scu_for(options, log)
     log.info("requesting association", peer=str(peer))
-    codes: list[ExitCode] = []
-    status = Status(0)
-    with scu_for(options, log).associate(peer, contexts) as association:
-        tell_agreement(log, association.agreement)
-        for _ in range(options.repeat):
-            began = time.monotonic()
-            status = association.echo()
-            log.info("received C-ECHO response", status=str(status))
-            report.record("echo", status=f"0x{status:04X}", seconds=round(time.monotonic() - began, 6))
-            codes.append(for_status(status.category))
-        if options.abort:
-            log.info("aborting association")
-            association.abort()
-    code = worst(codes)
-    report.summary(f"{peer} answered: {status}", peer=str(peer), status=f"0x{status:04X}", exit_code=int(code))
+    answers: list[Status] = []
+    ends: list[ExitCode] = []
+    with scu.associate(peer, contexts) as association, Interrupts() as interrupts:
+        tell_agreement(options, log, association.agreement)
+        while len(answers) < options.repeat and not interrupts.wanted:
+            answers.append(_echo(association, log, report))
+        if interrupts.wanted:
+            ends.append(ExitCode.INTERRUPTED)
+        ends.append(leave(association, log, abort=options.abort))
+    status = max(answers, key=lambda answer: SEVERITY.index(for_status(answer.category)), default=Status(0))
+    code = worst([for_status(status.category), *ends])
+    remark = f"; {worst(ends).words}" if any(ends) else ""
+    report.summary(f"{peer} answered: {status}{remark}", peer=str(peer), status=f"0x{status:04X}", exit_code=int(code))
     return code
+
+
+def _echo(association: LiveAssociation, log: Log, report: Report) -> Status:
+    log.info("sending C-ECHO request")
+    began = time.monotonic()
+    status = association.echo()
+    seconds = time.monotonic() - began
+    if log.says("info"):
+        log.info("received C-ECHO response", status=str(status))
+    report.record("echo", status=f"0x{status:04X}", seconds=round(seconds, 6))
+    return status

@@ -48,7 +48,16 @@ class ExitCode(enum.IntEnum):
     CONNECTION_LOST = 73, "the connection was closed with neither release nor abort"
     TIMED_OUT = 74, "an answer did not come in time"
     CANCELLED = 75, "the operation was cancelled"
-    INTERRUPTED = 130, "stopped from the keyboard"
+    INTERRUPTED = 130, "stopped by a signal, as from the keyboard"
+
+
+class Failure(Exception):
+    """What a tool finds itself, with the code it ends with."""
+
+    def __init__(self, code: ExitCode, words: str) -> None:
+        super().__init__(words)
+        self.exit_code = code.name
+        """The name of the code."""
 
 
 SEVERITY = (

@@ -63,9 +63,7 @@ class Outcome:
 class Hook:
     """A command for each object: so many at a time, each for so long."""
 
-    def __init__(
-        self, command: str, *, log: Log | None = None, timeout: float = 60.0, concurrency: int = 4
-    ) -> None:
+    def __init__(self, command: str, *, log: Log | None = None, timeout: float = 60.0, concurrency: int = 4) -> None:
         self.template = split(command)
         """The command's arguments with their placeholders."""
         self._log = log or Log()

@@ -1,12 +1,15 @@
 """Ctrl-C for tools that hold an association: once, finish what is under way and release; twice, abort."""
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Self
 
+TOLD = b"stopping when this operation is done; once more aborts the association\n"
+
 
 class Interrupts:
-    """Within its `with` block the first SIGINT (or SIGTERM) only sets `wanted`; the next raises KeyboardInterrupt."""
+    """Within its `with` block the first SIGINT or SIGTERM only sets `wanted`; the next raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -16,7 +19,9 @@ class Interrupts:
         self._before = {number: signal.signal(number, self._came) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -24,3 +29,4 @@ class Interrupts:
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True
+        os.write(2, TOLD)  # not through sys.stderr: it may be in the middle of a line

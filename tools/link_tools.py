@@ -32,9 +32,7 @@ def main(argv: Sequence[str]) -> int:
     directory = words[0]
     program = executable()
     if program is None:
-        print(
-            "dulcet link-tools: there is no `dulcet` program to link to; install the package", file=sys.stderr
-        )
+        print("dulcet link-tools: there is no `dulcet` program to link to; install the package", file=sys.stderr)
         return ExitCode.FAILURE
     os.makedirs(directory, exist_ok=True)
     refused = [told for told in link(program, directory, force="--force" in argv) if told is not None]

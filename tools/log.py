@@ -62,7 +62,7 @@ class Log:
         """Something asked for was not done."""
         self.write("error", event, **values)
 
-    def warn(self, event: str, **values: object) -> None:
+    def warning(self, event: str, **values: object) -> None:
         """Something is odd."""
         self.write("warn", event, **values)
 
@@ -102,7 +102,38 @@ class Log:
     def _line(self, level: str, event: str, values: Mapping[str, object]) -> None:
         if self._logger is None:
             self._logger = _logger(self._format, self._stream or sys.stderr)
-        self._logger.line(event, level=level, **{**self._values, **values})
+        self._logger.line(event, level=level, **_located({**self._values, **values}))
+
+
+class PeerLog:
+    """A log for what peers cause: each of them gets so many warnings and errors of a kind a second."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def info(self, event: str, **values: object) -> None:
+        """What went as it should; whoever asks for these lines wants them all."""
+        self._log.info(event, **values)
+
+    def warning(self, event: str, **values: object) -> None:
+        """What someone may want to look at."""
+        self._log.limited((event, values.get("peer")), "warn", event, **values)
+
+    def error(self, event: str, **values: object) -> None:
+        """What someone must look at."""
+        self._log.limited((event, values.get("peer")), "error", event, **values)
+
+
+def _located(values: Mapping[str, object]) -> dict[str, object]:
+    """An exception becomes the place it came from: its text may hold values of a data set, which no line may show."""
+    shown = dict(values)
+    error = shown.pop("exc_info", None)
+    if isinstance(error, BaseException) and error.__traceback__ is not None:
+        import traceback
+
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        shown["at"] = f"{frame.filename}:{frame.lineno}"
+    return shown
 
 
 class RateLimit:
@@ -158,10 +189,7 @@ def _logger(format: str, stream: TextIO) -> Any:  # noqa: A002 - the option is c
 
 def _tamed(_logger: Any, _method: str, line: EventDict) -> EventDict:
     """A structlog processor: whatever is shown is short and has no control characters."""
-    return {
-        key: value if isinstance(value, int | float | None) else tame(str(value))
-        for key, value in line.items()
-    }
+    return {key: value if isinstance(value, int | float | None) else tame(str(value)) for key, value in line.items()}
 
 
 def tame(text: str) -> str:

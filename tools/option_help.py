@@ -22,9 +22,7 @@ def help_text(tool: str, width: int | None = None) -> str:
     """What `--help` prints."""
     width = min(width or shutil.get_terminal_size().columns, WIDEST)
     text = TOOLS[tool]
-    names = " ".join(
-        f"{argument.metavar}..." if argument.many else argument.metavar for argument in text.arguments
-    )
+    names = " ".join(f"{argument.metavar}..." if argument.many else argument.metavar for argument in text.arguments)
     lines = [f"usage: dulcet {tool} [options] {names}", "", f"{tool}: {text.summary}", ""]
     lines += [*textwrap.wrap(text.about, width), "", "arguments:"]
     for argument in text.arguments:

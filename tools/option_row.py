@@ -23,7 +23,7 @@ class Option:
     repeat: bool = False
     """Whether each use adds to a list."""
     needs: str = ""
-    """The attribute that must be given besides."""
+    """The attributes, divided by spaces, of which one must be given besides."""
     not_with: str = ""
     """The attributes, divided by spaces, that must not be given besides."""
     implies: tuple[str, object] | None = None

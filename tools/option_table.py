@@ -12,7 +12,15 @@ from collections.abc import Iterator
 
 from . import option_values as values
 from .option_row import Option
-from .transfer_syntaxes import ACCEPT_ALL, LETTERS, PROPOSABLE, UNCOMPRESSED
+from .transfer_syntaxes import (
+    ACCEPT_ALL,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    LETTERS,
+    PROPOSABLE,
+    UNCOMPRESSED,
+)
 
 LETTER_OF_TOOL = {"echoscu": "E", "storescu": "U", "storescp": "P", "termscu": "T"}
 LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")
@@ -96,24 +104,29 @@ def _preferences() -> Iterator[Option]:
 _IDENTITY = (
     Option("S EU", "-usr --user NAME", "name of the user", not_with="kerberos saml jwt"),
     Option("S EU", "-pwd --password WORD", "the user's password", needs="user", secret=True),
-    Option(
-        "S EU", "-epw --empty-password", "the user's password is empty", sets=("password", ""), needs="user"
-    ),
+    Option("S EU", "-epw --empty-password", "the user's password is empty", sets=("password", ""), needs="user"),
     Option("S EU", "-kt --kerberos FILE", "Kerberos ticket from a file", not_with="user saml jwt"),
     Option("S EU", "--saml FILE", "SAML assertion from a file", not_with="user kerberos jwt"),
     Option("S EU", "--jwt FILE", "JSON Web Token from a file", not_with="user kerberos saml"),
-    Option("S EU", "-rsp --pos-response", "ask for a positive response and insist on it"),
+    Option(
+        "S EU",
+        "-rsp --pos-response",
+        "ask for a positive response and insist on it",
+        needs="user kerberos saml jwt",
+    ),
 )
 
 _TIME = (
     Option("M EUT", "-to --timeout SECONDS", "to connect, 0 = no limit", values.seconds_or_none, 10.0),
     Option(
-        "S EUP", "-ts --socket-timeout SECONDS", "for a read or write of the socket", values.socket_seconds
+        "S EUP",
+        "-ts --socket-timeout SECONDS",
+        "for the peer to take some byte of what is sent, 0 = no limit",
+        values.socket_seconds,
+        30.0,
     ),
     Option("M EUPT", "-ta --acse-timeout SECONDS", "for an answer of ACSE", values.seconds, 30.0),
-    Option(
-        "M EUP", "-td --dimse-timeout SECONDS", "for a message, 0 = no limit", values.seconds_or_none, 300.0
-    ),
+    Option("M EU", "-td --dimse-timeout SECONDS", "for a response, 0 = no limit", values.seconds_or_none, 300.0),
     Option("O P", "--artim SECONDS", "the ARTIM timer (PS3.8 9.1.5)", values.seconds, 30.0),
     Option(
         "O P",
@@ -122,6 +135,7 @@ _TIME = (
         values.seconds_or_none,
         300.0,
     ),
+    Option("M P", "-td --dimse-timeout SECONDS", "the same", values.seconds_or_none, 300.0, sets="idle_timeout"),
 )
 
 _LIMITS = (
@@ -132,9 +146,7 @@ _LIMITS = (
         values.pdu_length,
         131072,
     ),
-    Option(
-        "S U", "--max-send-pdu BYTES", "longest PDU to send, 0 = what the peer takes", values.pdu_length, 0
-    ),
+    Option("S U", "--max-send-pdu BYTES", "longest PDU to send, 0 = what the peer takes", values.pdu_length, 0),
     Option("S P", "--max-associations N", "more are rejected for now", values.whole(1), 200),
     Option("O P", "--max-connections N", "more are closed", values.whole(1), 1000),
     Option("M P", "--single-process", "one association at a time", sets=("max_associations", 1)),
@@ -142,9 +154,7 @@ _LIMITS = (
 )
 
 _INPUT = (
-    Option(
-        "M U", "+f --read-file", "with file meta information or without", default="any", sets=("read", "any")
-    ),
+    Option("M U", "+f --read-file", "with file meta information or without", default="any", sets=("read", "any")),
     Option("M U", "+fo --read-file-only", "only with file meta information", sets=("read", "file")),
     Option("M U", "-f --read-dataset", "bare data sets", sets=("read", "dataset")),
     Option("M U", "+sd --scan-directories", "look into directories"),
@@ -154,19 +164,10 @@ _INPUT = (
 )
 
 
-def _invented(usage: str, words: str, default: int) -> Option:
-    implied = ("invent_instance", True)
-    return Option("S U", usage, f"{words}; turns it on", values.whole(1), default, implies=implied)
-
-
 _SENDING = (
     Option("S EU", "--repeat N", "do it all N times", values.whole(1), 1),
     Option("S EU", "--abort", "end with A-ABORT, not with a release"),
     Option("M U", "-nh --no-halt", "go on after a bad file or an answer that is not success"),
-    Option("S U", "+II --invent-instance", "a new SOP Instance UID for each object sent"),
-    _invented("+IR --invent-series N", "a new series after N objects, with +II", 100),
-    _invented("+IS --invent-study N", "a new study after N series, with +II", 50),
-    _invented("+IP --invent-patient N", "a new patient after N studies, with +II", 25),
 )
 
 _RECEIVING = (
@@ -177,15 +178,33 @@ _RECEIVING = (
     Option("S P", "--refuse", "reject every association"),
     Option("R P", "--reject", "reject requests without an implementation class UID"),
     Option("S P", "--sleep-after SECONDS", "wait after an object", values.pause, 0.0),
-    Option("S P", "--sleep-during SECONDS", "wait while receiving an object", values.pause, 0.0),
     Option("S P", "--abort-after", "abort after an object, before the answer", sets=("abort", "after")),
     Option("S P", "--abort-during", "abort while receiving an object", sets=("abort", "during")),
 )
 
 _OUTPUT = (
     Option("M P", "-od --output-directory DIR", "where objects are written; it must exist", default="."),
-    Option("M P", "-B --normal", "the data set may be written anew", sets=("bit_preserving", False)),
-    Option("M P", "+B --bit-preserving", "the data set stays as it came, bit by bit"),
+    Option("M P", "-B --normal", "the data set stays as it came unless +t? asks for another encoding"),
+    Option("M P", "+B --bit-preserving", "the data set stays as it came, bit by bit", not_with="write_syntax"),
+    Option("S P", "+t= --write-xfer-same", "as it came", sets=("write_syntax", None)),
+    Option(
+        "S P",
+        "+te --write-xfer-little",
+        "uncompressed objects as Explicit VR Little Endian",
+        sets=("write_syntax", EXPLICIT_LITTLE),
+    ),
+    Option(
+        "R P",
+        "+tb --write-xfer-big",
+        "uncompressed objects as Explicit VR Big Endian (retired)",
+        sets=("write_syntax", EXPLICIT_BIG),
+    ),
+    Option(
+        "S P",
+        "+ti --write-xfer-implicit",
+        "uncompressed objects as Implicit VR Little Endian",
+        sets=("write_syntax", IMPLICIT_LITTLE),
+    ),
     Option("S P", "+F --write-file", "with file meta information", sets=("write_dataset", False)),
     Option("S P", "-F --write-dataset", "the bare data set"),
     Option(
@@ -198,7 +217,6 @@ _OUTPUT = (
     Option("M P", "-su --sort-on-study-uid PREFIX", "a directory per study, PREFIX_StudyInstanceUID"),
     Option("M P", "-uf --default-filenames", "SOP Instance UID", default="uid", sets=("filenames", "uid")),
     Option("M P", "+uf --unique-filenames", "a new name each time", sets=("filenames", "unique")),
-    Option("S P", "-tn --timenames", "time of reception", sets=("filenames", "time")),
     Option("M P", "-fe --filename-extension TEXT", "what file names end with; give the dot too", default=""),
 )
 
@@ -214,17 +232,42 @@ _EVENTS = (
     Option("O P", "--exec-concurrency N", "programs at the same time", values.whole(1, 256), 4),
 )
 
+_PROFILES = (
+    ("M", "+pg --profile-8996", "8996", "BCP 195 RFC 8996, 9325"),
+    ("S", "+pm --profile-8996-mod", "8996-mod", "modified BCP 195 RFC 8996, 9325"),
+    ("S", "+py --profile-bcp195-nd", "bcp195-nd", "non-downgrading BCP 195 (retired)"),
+    ("R", "+px --profile-bcp195", "bcp195", "BCP 195 (retired)"),
+    ("R", "+pz --profile-bcp195-ex", "bcp195-ex", "extended BCP 195 (retired)"),
+    ("R", "+pa --profile-aes", "aes", "AES (retired)"),
+    ("R", "+pb --profile-basic", "basic", "basic (retired): refused, it needs Triple DES"),
+    ("R", "+pn --profile-null", "null", "authenticated unencrypted: refused, it encrypts nothing"),
+)
+"""The security profiles of PS3.15 Annex B by DCMTK's flags; `dul/transport/tls_profiles.py` tells what they ask."""
+
+
+def _security_profiles() -> Iterator[Option]:
+    for mark, usage, name, words in _PROFILES:
+        default = name if name == "8996" else None
+        yield Option(f"{mark} EUPT", usage, words, default=default, sets=("security_profile", name))
+
+
 _TLS = (
     Option("M EUPT", "-tls --disable-tls", "plain TCP", sets=("tls", None)),
     Option("M EUPT", "+tls --enable-tls KEY CERT", "TLS with our private key and certificate", sets="tls"),
     Option("S EUT", "+tla --anonymous-tls", "TLS without a certificate of our own", sets=("tls", ())),
-    Option("S EUPT", "+ps --std-passwd", "ask for the key's password", sets=("key_password", None)),
+    Option("S EUPT", "+ps --std-passwd", "ask for the key's password, if it has one", sets=("key_password", None)),
     Option("S EUPT", "+pw --use-passwd WORD", "it is WORD", sets="key_password", needs="tls", secret=True),
     Option("S EUPT", "-pw --null-passwd", "it is empty", sets=("key_password", ""), needs="tls"),
     Option("M EUPT", "-pem --pem-keys", "keys and certificates are PEM; it is always so"),
-    Option("M EUPT", "+cf --add-cert-file FILE", "trust the CA in this file; may be repeated", repeat=True),
     Option(
-        "S EUPT", "+cd --add-cert-dir DIR", "trust the CAs in this directory; may be repeated", repeat=True
+        "M EUPT", "+cf --add-cert-file FILE", "trust the CA in this file; may be repeated", repeat=True, needs="tls"
+    ),
+    Option(
+        "S EUPT",
+        "+cd --add-cert-dir DIR",
+        "trust the CAs in this directory; may be repeated",
+        repeat=True,
+        needs="tls",
     ),
     Option(
         "S EUPT",
@@ -232,24 +275,23 @@ _TLS = (
         "certificate revocation list; turns on +crv; may be repeated",
         repeat=True,
         implies=("crl_check", "leaf"),
+        needs="tls",
     ),
-    Option("S EUPT", "+crv --enable-crl-vfy", "is the peer's revoked?", sets=("crl_check", "leaf")),
-    Option("S EUPT", "+cra --enable-crl-all", "is any of its chain revoked?", sets=("crl_check", "chain")),
+    Option("S EUPT", "+crv --enable-crl-vfy", "is the peer's revoked?", sets=("crl_check", "leaf"), needs="tls"),
+    Option(
+        "S EUPT",
+        "+cra --enable-crl-all",
+        "is any of its chain revoked?",
+        sets=("crl_check", "chain"),
+        needs="tls",
+    ),
     Option("S EUPT", "+ph --list-profiles", "list the security profiles and end", alone=True),
-    Option("S EUPT", "+cc --list-ciphers", "list the cipher suites and end", alone=True),
-    Option(
-        "M EUPT", "+pg --profile-8996", "BCP 195 RFC 8996", default="8996", sets=("security_profile", "8996")
-    ),
-    Option(
-        "S EUPT", "+pm --profile-8996-mod", "modified BCP 195 RFC 8996", sets=("security_profile", "8996-mod")
-    ),
-    Option(
-        "S EUPT", "+py --profile-bcp195-nd", "non-downgrading BCP 195", sets=("security_profile", "bcp195-nd")
-    ),
-    Option("S EUPT", "+cs --cipher NAME", "this cipher suite too; may be repeated", repeat=True),
+    Option("S EUPT", "+cc --list-ciphers", "list the cipher suites of the profile and end", alone=True),
+    *_security_profiles(),
+    Option("S EUPT", "+cs --cipher NAME", "this cipher suite too; may be repeated", repeat=True, needs="tls"),
     Option("S EUT", "--no-sni", "name no server", sets=("request_sni", None)),
-    Option("S EUT", "--request-sni NAME", "name the server wanted (SNI)"),
-    Option("S P", "--expect-sni NAME", "insist on being called by this name (SNI)"),
+    Option("S EUT", "--request-sni NAME", "name the server wanted (SNI), and insist on its certificate", needs="tls"),
+    Option("S P", "--expect-sni NAME", "insist on being called by this name (SNI)", needs="tls"),
     Option(
         "M EUPT",
         "-rc --require-peer-cert",
@@ -257,9 +299,13 @@ _TLS = (
         default="require",
         sets=("peer_cert", "require"),
     ),
-    Option("M P", "-vc --verify-peer-cert", "if it shows one, check it", sets=("peer_cert", "verify")),
+    Option("M P", "-vc --verify-peer-cert", "if it shows one, check it", sets=("peer_cert", "verify"), needs="tls"),
     Option(
-        "M EUPT", "-ic --ignore-peer-cert", "check nothing: anybody may answer", sets=("peer_cert", "ignore")
+        "M EUPT",
+        "-ic --ignore-peer-cert",
+        "check nothing: anybody may answer",
+        sets=("peer_cert", "ignore"),
+        needs="tls",
     ),
 )
 
@@ -289,6 +335,19 @@ NOT_OFFERED = {
     "-rn --no-rename": "files to send are never renamed",
     "+rn --rename": "files to send are never renamed; --json says what became of each",
     "-id --inetd": "let storescp listen itself",
+    "-u --disable-new-vr": "value representations are sent and stored as they are",
+    "+u --enable-new-vr": "value representations are sent and stored as they are",
+    "+td --write-xfer-deflated": "nothing is compressed on the way; +te, +ti and +tb rewrite uncompressed objects",
+    "+g= --group-length-recalc": "elements are stored as they came",
+    "+g --group-length-create": "elements are stored as they came",
+    "-g --group-length-remove": "elements are stored as they came",
+    "+e --length-explicit": "lengths are stored as they came",
+    "-e --length-undefined": "lengths are stored as they came",
+    "-p --padding-off": "no padding is added",
+    "+p --padding-create": "no padding is added",
+    "-uc --retain-un": "UN is stored as it came",
+    "+uc --convert-un": "UN is stored as it came",
+    "-tn --timenames": "use +uf for a new name each time",
     "-ac --access-full": "use the firewall, or --allow-calling-aetitle",
     "+ac --access-control": "use the firewall, or --allow-calling-aetitle",
     "-ss --sort-conc-studies": "use -su: studies of concurrent associations cannot be told apart by time",

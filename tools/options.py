@@ -21,6 +21,8 @@ from .tool_texts import TOOLS, Argument
 class UsageError(Exception):
     """A command line that makes no sense; the text names the option and says what to give."""
 
+    exit_code = "USAGE"
+
 
 class Given(NamedTuple):
     """An option as it stands on a command line."""
@@ -60,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(tool: str, argv: Sequence[str]) -> argparse.Namespace:
-    """Read a tool's command line; ends the process on --help and --version (0) and on errors (2)."""
+    """Read a tool's command line; ends the process on --help and the like (0) and on errors (2)."""
     try:
         return _parse(tool, list(expanded(argv)))
     except UsageError as error:
@@ -72,11 +74,9 @@ def _parse(tool: str, words: Sequence[str]) -> argparse.Namespace:
     given, arguments = separated(tool, words)
     attributes = {option.row.attribute for option in given}
     if "help" in attributes:
-        print(build_parser(tool).format_help())
-        raise SystemExit(ExitCode.SUCCESS)
+        _print_and_end(build_parser(tool).format_help())
     if "version" in attributes:
-        print(version_text())
-        raise SystemExit(ExitCode.SUCCESS)
+        _print_and_end(version_text())
     if "arguments" in attributes:
         _show(tool, given, arguments)
     _check(tool, given)
@@ -85,8 +85,17 @@ def _parse(tool: str, words: Sequence[str]) -> argparse.Namespace:
     for option in given:
         if option.row.implies and option.row.implies[0] not in attributes:
             setattr(namespace, *option.row.implies)
+    if namespace.list_profiles or namespace.list_ciphers:
+        from .tls import cipher_lines, profile_lines
+
+        _print_and_end("\n".join(profile_lines() if namespace.list_profiles else cipher_lines(namespace)))
     namespace.tool = tool
     return namespace
+
+
+def _print_and_end(text: str) -> NoReturn:
+    print(text)
+    raise SystemExit(ExitCode.SUCCESS)
 
 
 def expanded(argv: Iterable[str]) -> Iterator[str]:
@@ -160,18 +169,17 @@ def _check(tool: str, given: Sequence[Given]) -> None:
     """Options that need or exclude others."""
     present = {option.row.attribute: option.row for option in given}
     for row in present.values():
-        if row.needs and row.needs not in present:
+        if row.needs and not present.keys() & set(row.needs.split()):
             raise UsageError(f"{_spelled(row)}: works only together with {_setting(tool, row.needs)}")
         for attribute in row.not_with.split():
             if attribute in present:
                 raise UsageError(f"{_spelled(row)}: does not go with {_spelled(present[attribute])}")
 
 
-def _setting(tool: str, attribute: str) -> str:
-    """The options that set an attribute."""
-    return " or ".join(
-        _spelled(row) for _, group in rows(tool) for row in group if row.attribute == attribute
-    )
+def _setting(tool: str, attributes: str) -> str:
+    """The options that set one of these attributes, flags that only take it back left out."""
+    every = [row for _, group in rows(tool) for row in group if row.attribute in attributes.split()]
+    return " or ".join(_spelled(row) for row in every if row.metavars or row.value is not None)
 
 
 def _show(tool: str, given: Sequence[Given], arguments: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ class Step(NamedTuple):
     """What was done."""
     next_state: str
     """State after."""
-    count: int
-    """PDUs, for a run of P-DATA-TF."""
+    pdus: int
+    """How many, for a run of P-DATA-TF."""
 
 
 class _Arrow(NamedTuple):
@@ -33,7 +33,7 @@ class _Arrow(NamedTuple):
 
 
 def diagram(steps: Iterable[Step], here: str, there: str) -> list[str]:
-    """Lines: `here` on the left with its states, `there` on the right, an arrow for each PDU; what repeats is counted."""
+    """Lines: `here` with its states on the left, `there` on the right, an arrow a PDU; what repeats is counted."""
     lines = [f"{'':<14}{here}{'':<{max(1, WIDTH - len(here) + 2)}}{there}"]
     began: float | None = None
     for arrow, count, now in _merged(steps):
@@ -53,9 +53,9 @@ def _merged(steps: Iterable[Step]) -> Iterator[tuple[_Arrow, int, float]]:
         for arrow in _arrows(spec, step):
             same = next((n for n in (-1, -2) if len(runs) >= -n and runs[n][0] == arrow), None)
             if same is not None and (same == -1 or runs[-1][0].label == arrow.label):
-                runs[same] = (arrow, runs[same][1] + step.count, runs[same][2])
+                runs[same] = (arrow, runs[same][1] + step.pdus, runs[same][2])
             else:
-                runs.append((arrow, step.count, step.now))
+                runs.append((arrow, step.pdus, step.now))
     yield from runs
 
 

@@ -2,15 +2,16 @@
 
 import argparse
 import os
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
+from ..acse.events import Established
 from ..acse.policy import Reject, SupportedContext
+from ..dimse.exchange import DimseEvent
 from ..dul.pdu import AssociateRQ
 from ..services.incoming import FileStore
 from ..services.scp import SCP, Server
@@ -19,34 +20,34 @@ from ..services.shutdown import Shutdown
 from ..services.storage import Storage
 from ..services.store_outcome import StoreOutcome
 from ..services.verification import VERIFICATION, Verification
-from .connection import FAMILIES, log_for, report_for, tls_files, tracer
-from .exit_codes import ExitCode
+from .connection import FAMILIES, FOR_EVER, log_for, report_for, tracer
+from .exit_codes import ExitCode, Failure
 from .faults import FaultyStorage
 from .hooks import Hook, Reception
-from .log import Log
-from .options import parse
+from .log import Log, PeerLog
+from .options import UsageError
 from .reporting import Counter
 
+if TYPE_CHECKING:
+    import ssl
 
-def main(argv: Sequence[str]) -> int:
+
+def main(options: argparse.Namespace) -> int:
     """Listen, answer C-ECHO and C-STORE, until a signal or termscu ends it."""
-    options = parse("storescp", argv)
     log = log_for(options)
-    directory = Path(options.output_directory)
-    if not options.ignore and not (directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)):
-        print(f"dulcet storescp: {directory}: no directory that can be written to (-od)", file=sys.stderr)
-        return ExitCode.OUTPUT_DIRECTORY
+    if not options.ignore:
+        _check_directory(Path(options.output_directory))
     receiving = Receiving(options, log)
     try:
-        scp = receiving.scp()
-        try:
-            scp.serve(port=options.port, ready=receiving.ready)
-        except OSError as error:
-            print(f"dulcet storescp: cannot listen on port {options.port}: {error.strerror}", file=sys.stderr)
-            return ExitCode.LISTEN
+        receiving.serve()
     finally:
         receiving.close()
     return receiving.summary()
+
+
+def _check_directory(path: Path) -> None:
+    if not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
+        raise Failure(ExitCode.OUTPUT_DIRECTORY, f"{path}: no directory that can be written to (-od)")
 
 
 class Receiving:
@@ -63,9 +64,27 @@ class Receiving:
         self._counter = Counter(wanted=not options.json and options.log_level != "fatal")
         self._lock = threading.Lock()  # objects are told of by the threads that stored them
         self._stored = self._failed = 0
+        self._listening = False
         self._store = self._opened()
 
+    def serve(self) -> None:
+        """Until a signal or termscu."""
+        scp = self.scp()
+        try:
+            scp.serve(port=self._options.port, ready=self._ready)
+        except OSError as error:
+            if self._listening:
+                raise
+            words = f"cannot listen on port {self._options.port}: {error.strerror or error}"
+            raise Failure(ExitCode.LISTEN, words) from error
+
     def _opened(self) -> FileStore:
+        try:
+            return self._file_store()
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+
+    def _file_store(self) -> FileStore:
         options = self._options
         return FileStore(
             options.output_directory,
@@ -74,6 +93,7 @@ class Receiving:
             extension=options.filename_extension,
             sort_on_study_uid=options.sort_on_study_uid,
             unique_filenames=options.filenames == "unique",
+            write_transfer_syntax=options.write_syntax,
             ignore=options.ignore,
         )
 
@@ -87,9 +107,10 @@ class Receiving:
             maximum_connections=options.max_connections,
             tls=self._tls(),
             family=FAMILIES[options.ip],
-            write_seconds=options.socket_timeout or 30.0,
+            write_seconds=options.socket_timeout or FOR_EVER,
             trace=tracer(self._log),
-            log=self._log,
+            on_event=self._tell,
+            log=PeerLog(self._log),
             maximum_length=options.max_pdu & ~1,  # fragments are even (PS3.8 E.1), so an odd maximum is never used
             maximum_associations=options.max_associations,
             require_called_ae_title=options.check_called_aetitle,
@@ -124,7 +145,7 @@ class Receiving:
         profile = load(*self._options.config_file, requestor=False)
         return {context.abstract_syntax: SupportedContext(context.transfer_syntaxes) for context in profile.contexts}
 
-    def _refusal(self) -> Any:
+    def _refusal(self) -> Callable[[AssociateRQ], Reject | None] | None:
         """--refuse and --reject as a policy for whole requests."""
         options = self._options
 
@@ -137,21 +158,33 @@ class Receiving:
 
         return refuse if options.refuse or options.reject else None
 
-    def _tls(self) -> Any:
+    def _tls(self) -> "ssl.SSLContext | None":
         if not self._options.tls:
             return None
-        from ..dul.transport.tls import server_context
+        from .tls import acceptor_context
 
-        return server_context(
-            client_certificate=self._options.peer_cert,
-            expect_server_name=self._options.expect_sni,
-            **tls_files(self._options),
-        )
+        return acceptor_context(self._options)
 
-    def ready(self, server: Server) -> None:
+    def _ready(self, server: Server) -> None:
         """Tell that peers may come."""
+        self._listening = True
         self._log.info("listening", port=server.port)
         self._report.record("listening", port=server.port)
+
+    def _tell(self, address: tuple[Any, ...], event: DimseEvent) -> None:
+        """An association begins: -v tells who, +v the presentation contexts too."""
+        if not isinstance(event, Established) or not self._log.says("info"):
+            return
+        agreement = event.agreement
+        self._log.info(
+            "association accepted",
+            peer=str(address[0]),
+            calling=agreement.calling_ae_title,
+            called=agreement.called_ae_title,
+        )
+        if self._options.verbose_pc or self._log.says("debug"):
+            for line in agreement.explain():
+                self._log.info(line)
 
     def _stored_one(self, caller: Caller, outcome: StoreOutcome) -> None:
         """An object came and was stored, or not."""
@@ -177,7 +210,11 @@ class Receiving:
         if self._hook is not None and outcome.path is not None:
             agreement = caller.agreement
             reception = Reception(
-                str(outcome.path.parent), outcome.path.name, agreement.calling_ae_title, agreement.called_ae_title, address
+                str(outcome.path.parent),
+                outcome.path.name,
+                agreement.calling_ae_title,
+                agreement.called_ae_title,
+                address,
             )
             future = self._hook.submit(reception)
             if self._options.exec_sync:
@@ -189,6 +226,7 @@ class Receiving:
         if self._hook is not None:
             self._hook.close()
         self._store.close()
+        self._log.close()
 
     def summary(self) -> int:
         """The last line: a server that was asked to stop has done its work, whatever peers sent."""

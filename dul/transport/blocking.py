@@ -62,7 +62,9 @@ class BlockingDriver(Generic[E]):
         if tls is not None:
             from .tls_layer import TlsLayer as Layer  # ssl costs 10 ms to import
 
-            name = server_hostname or (address[0] if address and not server_side else None)
+            if server_hostname is None and address and not server_side:
+                server_hostname = address[0]
+            name = server_hostname or None  # "" names no server
             self.thing = self.tls = Layer(
                 thing, tls, server_side=server_side, server_hostname=name, handshake_seconds=handshake_seconds
             )
@@ -72,11 +74,10 @@ class BlockingDriver(Generic[E]):
         self._address, self._family = address or NOWHERE, family
         self._connect_seconds, self._write_seconds, self._clock = connect_seconds, write_seconds, clock
         self._error: OSError | None = None
-        self._connecting = False
         self._candidates: deque[tuple[int, int, int, Any]] = deque()
         self._connect_until = self._attempt_until = 0.0
         self._caused: list[E] = []  # what happened outside the inputs' own returns, handed out by the turn
-        self._pending = False  # the socket did not take all there was
+        self._connecting = self._pending = False  # pending: the socket did not take all there was
         self._stall_at: float | None = None
         self._broken: OSError | None = None  # writing failed; what the peer sent before is still to be read
         self._buffer = memoryview(b"")

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
-from .aio import AsyncioDriver
+from .aio_driver import AsyncioDriver
 
 Driver = AsyncioDriver[Any]
 

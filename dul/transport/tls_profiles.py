@@ -33,6 +33,9 @@ OLDER = (
 class TlsError(OSError):
     """TLS could not be set up or went wrong; the text says why in plain words."""
 
+    exit_code = "TLS"
+    """The name of the code that the command-line tools leave with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -1,0 +1,90 @@
+"""README.md is true: its programs run and print what it says, its tables are the program's own, its links lead on."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dulcet.tools import cli, table
+from dulcet.tools.exit_codes import ExitCode
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+
+
+def rows(heading: str) -> list[tuple[str, ...]]:
+    """The body of the table with such a head row."""
+    lines = README[README.index(heading) :].split("\n\n")[0].splitlines()
+    return [tuple(cell.strip(" `") for cell in line.strip("|").split("|")) for line in lines[2:]]
+
+
+def test_every_program_is_followed_by_what_it_prints() -> None:
+    assert len(PROGRAMS) == README.count("```python") == 3
+
+
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS, ids=["ten lines", "own transport", "judge"])
+def test_a_program_prints_what_it_says(
+    program: str,
+    printed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # our own page
+    assert capsys.readouterr().out == printed
+
+
+def test_ten_lines_are_ten_lines() -> None:
+    assert len(PROGRAMS[0][0].replace("\n\n", "\n").splitlines()) <= 10
+
+
+def test_the_table_is_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    table.main([])
+    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert f"```text\n{printed}\n```" in README
+
+
+def test_the_tools_are_the_tools() -> None:
+    told = [(name, words.replace("`", "")) for name, words in rows("| tool |")]
+    assert told == [(name, words.replace("`", "")) for name, (_, words) in cli.TOOLS.items()]
+
+
+def test_the_exit_codes_are_the_exit_codes() -> None:
+    assert rows("| code |") == [(str(code.value), code.words) for code in ExitCode]
+
+
+def test_each_command_is_one_line() -> None:
+    """`.ci/run` takes both from this page and runs them as they stand; here, that they are what a person can copy."""
+    assert len(COMMANDS) == 2
+    for command, beginning in zip(COMMANDS, ("sh bin/setup && ", "sh bin/setup test && "), strict=True):
+        assert command.count("\n") == 1
+        assert command.startswith(beginning)
+        assert f'readme "{beginning}"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert links
+    assert not [link for link in links if not link.startswith("https://") and not (ROOT / link).exists()]
+
+
+def test_the_benchmark_runs() -> None:
+    assert "`python tests/bench_machine.py`" in README
+    command = [sys.executable, "tests/bench_machine.py", "--events", "50", "--rounds", "1"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    contenders = [line.split("  ")[1] for line in ran.stdout.splitlines()[1:]]
+    assert contenders == ["dulcet", "a dict, by hand", "stock transitions"]
+
+
+@pytest.mark.parametrize("script", ["bin/setup", ".ci/run"])
+def test_scripts_parse(script: str) -> None:
+    shell = "sh" if script == "bin/setup" else "bash"
+    assert (ROOT / script).stat().st_mode & 0o111, "it is executable"
+    assert shutil.which(shell)
+    ran = subprocess.run([shell, "-n", ROOT / script], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -1,0 +1,157 @@
+"""What the tests of the command-line tools share: runs in this process, peers that play a script, small files."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import pytest
+from data_sets import CT, EXPLICIT, data_set
+from dulcet.dul import pdu
+from dulcet.dul.items import ContextResult
+from dulcet.services.part10 import file_meta
+from dulcet.tools import cli
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 20.0
+"""Seconds after which a test that hangs fails."""
+IMPLICIT = "1.2.840.10008.1.2"
+
+ACCEPTED = pdu.AssociateAC((ContextResult(1, 0, IMPLICIT),)).encode()
+NO_CONTEXT = pdu.AssociateAC((ContextResult(1, 3),)).encode()
+RELEASED = pdu.ReleaseRP().encode()
+USER_ABORT = pdu.Abort(0, 0).encode()
+PROVIDER_ABORT = pdu.Abort(2, 6).encode()
+CLOSE = b""
+"""In a script: close the connection."""
+ABORT = 7
+"""The PDU type of A-ABORT, to which the answer is to close (AA-2, AA-3)."""
+HOLD = b"hold"
+"""In a script: say nothing more, and wait for the other end to close."""
+
+
+class Ran(NamedTuple):
+    """How a tool ended."""
+
+    code: int
+    """Its exit code."""
+    out: str
+    """What it printed."""
+    err: str
+    """What it said on stderr."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """What --json printed."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last of them."""
+        last = self.records[-1]
+        assert last["record"] == "summary"
+        return last
+
+
+class Tool:
+    """The `dulcet` program, in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: object) -> Ran:
+        self._capsys.readouterr()
+        code = cli.main([str(word) for word in words], "dulcet")
+        return Ran(int(code), *self._capsys.readouterr())
+
+
+@dataclass
+class Scripted:
+    """A peer for one connection: to each PDU that comes, however broken, the next answer of its script."""
+
+    answers: Sequence[bytes]
+    """One for each PDU; `CLOSE` and `HOLD` end the script."""
+    heard: list[bytes] = field(default_factory=list)
+    """The PDUs that came."""
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(LIMIT)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.close()
+        self._thread.join(LIMIT)
+        assert not self._thread.is_alive()
+
+    def _play(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        with connection, connection.makefile("rb") as stream, contextlib.suppress(OSError):
+            connection.settimeout(LIMIT)
+            for answer in self.answers:
+                if not self._hear(stream) or answer == CLOSE:
+                    return
+                if answer == HOLD:
+                    break
+                connection.sendall(answer)
+            while self._hear(stream):
+                pass
+
+    def _hear(self, stream: Any) -> bool:
+        head = stream.read(6)
+        if len(head) < 6:
+            return False
+        self.heard.append(head + stream.read(int.from_bytes(head[2:], "big")))
+        return head[0] != ABORT
+
+    @property
+    def types(self) -> list[int]:
+        """The types of the PDUs that came (PS3.8 9.3.1)."""
+        return [each[0] for each in self.heard]
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def dicom_file(path: Path, uid: str = "1.2.3", sop_class: str = CT, syntax: str = EXPLICIT, **more: Any) -> Path:
+    """A small DICOM file."""
+    path.write_bytes(file_meta(sop_class, uid, syntax) + data_set(uid, sop_class, syntax=syntax, **more))
+    return path
+
+
+@contextlib.contextmanager
+def process(*words: object, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`python -m dulcet` as a process of its own; killed if it is still there at the end."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    started = subprocess.Popen(
+        [sys.executable, "-m", "dulcet", *map(str, words)],
+        cwd=cwd or ROOT,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with started:
+        try:
+            yield started
+        finally:
+            started.kill()
