@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .services.errors import AssociationAborted as AssociationAborted
     from .services.errors import AssociationError as AssociationError
     from .services.errors import AssociationRejected as AssociationRejected
+    from .services.errors import AssociationReleased as AssociationReleased
     from .services.errors import AssociationTimeout as AssociationTimeout
     from .services.errors import ConnectionFailed as ConnectionFailed
     from .services.errors import NoAcceptedContext as NoAcceptedContext
@@ -59,6 +60,7 @@ _HOMES = {
     "ConnectionFailed": "services.errors",
     "AssociationRejected": "services.errors",
     "AssociationAborted": "services.errors",
+    "AssociationReleased": "services.errors",
     "AssociationTimeout": "services.errors",
     "NoAcceptedContext": "services.errors",
     "ProtocolError": "dul.errors",

@@ -75,6 +75,12 @@ class AssociationAborted(AssociationError):
         self.exit_code = _EXIT_CODES.get(event.initiator, "ABORTED")
 
 
+class AssociationReleased(AssociationError):
+    """The association was released while, or before, something was to be done on it."""
+
+    exit_code = "RELEASE"
+
+
 class AssociationTimeout(AssociationAborted):
     """This end lost patience and aborted."""
 

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -231,7 +231,8 @@ class RunningSCP:
     def stop(self, drain: float = DRAIN_SECONDS) -> None:
         """Stop accepting, wait `drain` seconds for associations to end, abort the rest. Harmless when done before."""
         if self._thread.is_alive() and self._loop is not None:
-            self._loop.call_soon_threadsafe(self.server.request_stop, drain)
+            with suppress(RuntimeError):  # it ended by itself in this moment, and its loop is closed
+                self._loop.call_soon_threadsafe(self.server.request_stop, drain)
             self._thread.join()
 
 
@@ -416,6 +417,9 @@ class Connection:
             case Rejected(_, why):
                 self._log.info("association rejected", why=why, **fields)
             case Aborted(initiator, source, reason, cause, state):
+                error = self.driver.error
+                if initiator is Initiator.CONNECTION and error is not None:
+                    cause = error.strerror or str(error)
                 quiet = initiator is Initiator.CONNECTION and request is None  # a health check: connect and close
                 level = self._log.info if quiet else self._log.warning
                 level(

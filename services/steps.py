@@ -12,17 +12,11 @@ from ..acse.events import Aborted, Established, Rejected, Released
 from ..dimse.exchange import Dataset, DimseEvent, Ending, Exchange, Response
 from ..dimse.messages import Request
 from ..dul.pdu import AssociateRQ
-from .errors import AssociationError, AssociationRejected, NoAcceptedContext, aborted
+from .errors import AssociationRejected, AssociationReleased, NoAcceptedContext, aborted
 
 T = TypeVar("T")
 Steps = Generator[None, tuple[Sequence[DimseEvent], float], T]
 """Yields to wait; is sent (events, now)."""
-
-
-class AssociationReleased(AssociationError):
-    """The association was released while, or before, something was to be done on it."""
-
-    exit_code = "RELEASE"
 
 
 def failure(ending: Ending | None) -> None:

@@ -19,6 +19,7 @@ from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Aborted, Established, Rejected, Released
 from dulcet.acse.policy import Reject, SupportedContext
 from dulcet.dimse import messages
+from dulcet.dul.items import AsynchronousOperationsWindow, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
 from dulcet.services.scp import RunningSCP
@@ -337,7 +338,7 @@ def test_every_event_is_told(serve: Serve) -> None:
 
 
 def test_300_idle_connections(serve: Serve) -> None:
-    running = serve()
+    running = serve(timeouts=Timeouts())
     with ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
@@ -375,8 +376,9 @@ def test_an_idle_association_is_aborted(serve: Serve) -> None:
 
 
 def test_a_peer_that_stops_reading(serve: Serve, log: Recorder) -> None:
-    running = serve(write_seconds=0.2)
-    with calling(running, receive_buffer=4096) as peer:
+    running = serve(write_seconds=0.2, asynchronous_operations_window=(0, 0))
+    with Caller(running.port, receive_buffer=4096) as peer:
+        peer.associate(said=UserInformation(asynchronous_operations_window=AsynchronousOperationsWindow(0, 0)))
         many = b"".join(message(1, echo_request(message_id)) for message_id in range(1, 1001))
 
         def ask_without_end() -> None:
@@ -385,6 +387,8 @@ def test_a_peer_that_stops_reading(serve: Serve, log: Recorder) -> None:
 
         with pytest.raises(ConnectionError):
             ask_without_end()
+        until(lambda: log.lines, "the end")
+    assert log.lines[0][2]["cause"] == "the peer took no byte for 0.2 s"
     assert echoes(running)
 
 
@@ -518,6 +522,7 @@ def test_drain_finishes_what_is_under_way(serve: Serve, tmp_path: Path) -> None:
         peer.send(PDataTF((PDV(3, 2, encoded[100_000:]),)))
         assert peer.response().status == 0x0000
         peer.release()
+        peer.sock.close()
         stopping.result(5.0)
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -112,14 +112,19 @@ def test_files_are_sent_as_they_are(tool: Tool, files: list[Path]) -> None:
 
 def test_verbose(tool: Tool, files: list[Path]) -> None:
     ran = store(tool, Answering(), "-v", files[0])
-    lines = [line.split(" ", 1)[1] for line in ran.err.splitlines()]
-    assert [line.split("=")[0].rsplit(" ", 1)[0] for line in lines] == [
-        "requesting association",
-        "association accepted",
-        "sending C-STORE request",
-        "received C-STORE response",
-        "releasing association",
-    ]
+    lines = ran.err.splitlines()
+    for line, said in zip(
+        lines,
+        [
+            "I: requesting association peer=",
+            "I: association accepted maximum_send_length=",
+            "I: sending C-STORE request file=",
+            "I: received C-STORE response file=",
+            "I: releasing association",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(said)
     assert 'status="0x0000 (success: Success)"' in lines[3]
     assert "presentation context" not in ran.err
 

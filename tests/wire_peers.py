@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from dulcet.dimse import messages
-from dulcet.dul.items import ContextResult, ProposedContext
+from dulcet.dul.items import ContextResult, ProposedContext, UserInformation
 from dulcet.dul.pdu import PDV, AssociateAC, AssociateRQ, PDataTF, Pdu, ReleaseRP, ReleaseRQ, decode
 from dulcet.dul.transport.sockets import NO_LINGER
 
@@ -52,10 +52,8 @@ def message(context_id: int, command: Any, data_set: bytes | None = None) -> byt
     pdus = PDataTF((PDV(context_id, 3, command.encode(data_set is not None)),)).encode()
     if data_set is not None:
         pieces = [data_set[start : start + PIECE] for start in range(0, len(data_set), PIECE)] or [b""]
-        last = len(pieces) - 1
-        pdus += b"".join(
-            PDataTF((PDV(context_id, 2 * (at == last), piece),)).encode() for at, piece in enumerate(pieces)
-        )
+        for left, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+            pdus += PDataTF((PDV(context_id, 0 if left else 2, piece),)).encode()
     return pdus
 
 
@@ -115,9 +113,9 @@ class Caller(Wire):
         sock.connect(("127.0.0.1", port))
         super().__init__(sock)
 
-    def associate(self, called: str = "DULCET", sop_class: str = CT) -> Pdu | None:
+    def associate(self, called: str = "DULCET", sop_class: str = CT, *, said: UserInformation | None = None) -> Any:
         """Ask for Verification on context 1 and a storage class on context 3; the answer."""
-        self.send(request(called, sop_class))
+        self.send(request(called, sop_class, said))
         return self.receive()
 
     def release(self) -> None:
@@ -126,10 +124,10 @@ class Caller(Wire):
         assert self.receive() == ReleaseRP()
 
 
-def request(called: str = "DULCET", sop_class: str = CT) -> AssociateRQ:
+def request(called: str = "DULCET", sop_class: str = CT, said: UserInformation | None = None) -> AssociateRQ:
     """An A-ASSOCIATE-RQ for Verification (1) and a storage class (3)."""
     contexts = (ProposedContext(1, VERIFICATION, (IMPLICIT,)), ProposedContext(3, sop_class, (EXPLICIT,)))
-    return AssociateRQ(called, "CALLER", contexts)
+    return AssociateRQ(called, "CALLER", contexts, said or UserInformation())
 
 
 def acceptance(rq: AssociateRQ, result: int = 0) -> AssociateAC:

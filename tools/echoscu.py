@@ -26,9 +26,9 @@ def main(options: argparse.Namespace) -> int:
         tell_agreement(options, log, association.agreement)
         while len(answers) < options.repeat and not interrupts.wanted:
             answers.append(_echo(association, log, report))
-        if interrupts.wanted:
-            ends.append(ExitCode.INTERRUPTED)
         ends.append(leave(association, log, abort=options.abort))
+    if interrupts.wanted:
+        ends.append(ExitCode.INTERRUPTED)
     status = max(answers, key=lambda answer: SEVERITY.index(for_status(answer.category)), default=Status(0))
     code = worst([for_status(status.category), *ends])
     remark = f"; {worst(ends).words}" if any(ends) else ""

@@ -59,8 +59,8 @@ class Sending:
         self._options, self._log = options, log
         self._report, self._peer = report_for(options), peer_of(options)
         self._preferred: str = (options.propose or ("",))[0]
-        self._batches = self._planned(files) * options.repeat
-        self._waiting = deque(file for batch in self._batches for file in batch.objects)
+        self._batches = self._planned(files)
+        self._waiting = deque(file for batch in self._batches for file in batch.objects * options.repeat)
         self._files = len(self._waiting)
         self._bytes = sum(file.size for file in self._waiting)
         self._stored = self._refused = 0
@@ -94,19 +94,19 @@ class Sending:
 
     def _batch(self, scu: SCU, batch: Batch[OutgoingFile], progress: Progress) -> bool:
         """Send what one association carries; whether to go on with the next."""
-        self._log.info("requesting association", peer=str(self._peer), files=len(batch.objects))
+        files = batch.objects * self._options.repeat
+        self._log.info("requesting association", peer=str(self._peer), files=len(files))
         with self._associate(scu, batch) as association, Interrupts() as interrupts:
             tell_agreement(self._options, self._log, association.agreement)
             goes_on = True
-            for file in batch.objects:
+            for file in files:
                 goes_on = self._file(association, file, progress) or self._options.no_halt
-                if interrupts.wanted:
-                    self.codes.append(ExitCode.INTERRUPTED)
-                    goes_on = False
-                if not goes_on:
+                if interrupts.wanted or not goes_on:
                     break
             self.codes.append(leave(association, self._log, abort=self._options.abort))
-        return goes_on
+        if interrupts.wanted:
+            self.codes.append(ExitCode.INTERRUPTED)
+        return goes_on and not interrupts.wanted
 
     def _associate(self, scu: SCU, batch: Batch[OutgoingFile]) -> LiveAssociation:
         if self._options.config_file is None:
