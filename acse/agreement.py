@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ..dul.p_data import PDV_OVERHEAD
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty table, shared."""
 
-MINIMUM_MAXIMUM_LENGTH = 8
-"""The least maximum length with which a message can be sent: a PDV header of 6 bytes (Table 9-23) and, as
-fragments are of even length (PS3.8 E.1), 2 bytes of message."""
+MINIMUM_MAXIMUM_LENGTH = PDV_OVERHEAD + 2
+"""The least maximum length with which a message can be sent: fragments are of even length (PS3.8 E.1)."""
 
 
 @dataclass(frozen=True, slots=True)

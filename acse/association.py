@@ -328,7 +328,7 @@ class Association:
             case AReleaseConfirmation() if self.requestor or not self._collision:
                 return [Released()]
             case AAbortIndication(source, reason):
-                return [Aborted(Initiator.PEER_USER, source, reason, "aborted by the peer", before)]
+                return [Aborted(Initiator.PEER_USER, source, reason, "A-ABORT received", before)]
             case APAbortIndication(source, reason, cause):
                 return [Aborted(self._blame(source), source, reason, cause, before)]
         return []  # AR-10's confirmation: our own answer is still owed, and `answer_release` tells the end

@@ -26,9 +26,10 @@ from ..dul.items import (
     UserInformation,
 )
 from ..dul.pdu import APPLICATION_CONTEXT, AssociateAC, AssociateRJ, AssociateRQ
+from ..dul.wire import is_ae_title
 from ..spec import codes
 from .agreement import MINIMUM_MAXIMUM_LENGTH, NOTHING, AcceptedContext, Agreement, RefusedContext
-from .policy import Policy, Reject, SupportedContext, is_title
+from .policy import Policy, Reject, SupportedContext
 from .presentation import Contexts, confirm, judge
 from .proposal import propose
 from .user_identity import TYPES, USERNAME_AND_PASSCODE, Identified
@@ -108,11 +109,11 @@ def _refusal_by_names(rq: AssociateRQ, policy: Policy) -> Reject | None:
         return Reject(1, 1, 2, f"application context name {rq.application_context!r} is not DICOM's (PS3.7 A.2.1)")
     called, calling = rq.called_ae_title.strip(" "), rq.calling_ae_title.strip(" ")
     own = policy.ae_title if policy.require_called_ae_title else None
-    if not is_title(called):
+    if not is_ae_title(called):
         return Reject(1, 1, 7, f"called AE title {called!r} is none (PS3.8 Table 9-11)")
     if own is not None and called != own:
         return Reject(1, 1, 7, f"called AE title is {called!r}, not {own!r}")
-    if not is_title(calling):
+    if not is_ae_title(calling):
         return Reject(1, 1, 3, f"calling AE title {calling!r} is none (PS3.8 Table 9-11)")
     if policy.calling_ae_titles is not None and calling not in policy.calling_ae_titles:
         return Reject(1, 1, 3, f"calling AE title {calling!r} is not among those allowed")

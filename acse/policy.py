@@ -151,9 +151,3 @@ class Policy:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # only while being built: callers' tables are copied, titles trimmed
-
-
-def is_title(title: str) -> bool:
-    """Is this an AE title (PS3.5 6.2: printable ISO 646 without backslash, not all spaces, 16 characters)?"""
-    title = title.strip(" ")
-    return 0 < len(title) <= 16 and title.isascii() and title.isprintable() and "\\" not in title

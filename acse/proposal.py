@@ -20,7 +20,7 @@ from ..dul.items import (
 )
 from ..dul.pdu import AssociateRQ
 from ..dul.upper_layer import MAXIMUM_LENGTH
-from .policy import is_title
+from ..dul.wire import is_ae_title
 from .presentation import list_fault
 
 Proposed = ProposedContext | tuple[str, Iterable[str]]
@@ -63,7 +63,7 @@ def propose(
             7.1.1.13).
     """
     for what, title in (("called", called_ae_title), ("calling", calling_ae_title)):
-        if not is_title(title):
+        if not is_ae_title(title):
             raise LocalProtocolError(
                 f"{what} AE title {title!r} is not 1 to 16 characters of ISO 646 (PS3.8 Table 9-11)"
             )

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ..dul.errors import LocalProtocolError
+from ..dul.wire import UID_LENGTH, is_ae_title
 from ..spec import dimse as spec
 from .errors import CommandSetError
 
@@ -26,10 +27,6 @@ MAXIMUM_LENGTH = 65536
 (PS3.7 has no limit)."""
 MAXIMUM_ELEMENTS = 256
 """Table E.1-1 has 24; the rest is room for what we do not know."""
-MAXIMUM_UID_LENGTH = 64
-"""PS3.5 9.1."""
-MAXIMUM_AE_LENGTH = 16
-"""PS3.5 6.2."""
 MAXIMUM_LO_LENGTH = 64
 """PS3.5 6.2."""
 
@@ -152,8 +149,12 @@ def _decode_ae(raw: bytes) -> str | None:
 
 
 def _decode_lo(raw: bytes) -> str | None:
-    # A comment explains a failure: worth more than its length, its repertoire or a backslash in it.
-    return raw.strip(b"\0 ").decode("ascii", "backslashreplace") or None
+    # A comment explains a failure: worth more than its length, its repertoire or a backslash in it. What could
+    # move a terminal's cursor or forge a line of a log is made visible.
+    text = raw.strip(b"\0 ").decode("ascii", "backslashreplace")
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    return text or None
 
 
 def _decode_at(raw: bytes) -> tuple[int, ...]:
@@ -198,15 +199,15 @@ def _encode_unknown(value: bytes) -> bytes:
 def _checked_uid(raw: bytes) -> bytes:
     """Characters and components of a UID; leading zeros pass, since a response must echo what a request
     had."""
-    if len(raw) > MAXIMUM_UID_LENGTH:
-        raise ValueError(f"has {len(raw)} characters, more than {MAXIMUM_UID_LENGTH}")
+    if len(raw) > UID_LENGTH:
+        raise ValueError(f"has {len(raw)} characters, more than {UID_LENGTH}")
     if raw.translate(None, _UID_CHARACTERS) or b".." in raw or raw[:1] in b"." or raw[-1:] == b".":
         raise ValueError(f"is no UID: {raw.decode('latin-1')!r}")
     return raw
 
 
 def _checked_ae(text: str) -> str:
-    if not text or len(text) > MAXIMUM_AE_LENGTH or not text.isascii() or not text.isprintable() or "\\" in text:
+    if not is_ae_title(text):
         raise ValueError(f"is no AE title: {text!r}")
     return text
 

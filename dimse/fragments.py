@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..dul.errors import LocalProtocolError
-from ..dul.pdu import PDV
+from ..dul.p_data import PDV, PDV_OVERHEAD
 from .command_set import MAXIMUM_LENGTH as MAXIMUM_COMMAND_LENGTH
 from .errors import CommandSetError, FragmentError
 from .messages import Message, decode
@@ -28,8 +28,6 @@ __all__ = ["fragment", "Reassembly", "Command", "Completed", "Sink", "Memory", "
 COMMAND = 0b01
 LAST = 0b10
 """COMMAND, LAST: bits of the message control header (PS3.8 E.2)."""
-PDV_OVERHEAD = 6
-"""Bytes of a PDV around its fragment: item length, context ID, message control header (Table 9-23)."""
 UNLIMITED_FRAGMENT = 131072
 """Bytes per fragment for a peer without a maximum length: larger ones gain nothing and are longer in the way
 of an A-ABORT."""

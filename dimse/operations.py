@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from ..acse.agreement import AcceptedContext
 from ..dul.errors import LocalProtocolError
+from ..spec.dimse import RESPONSE_BIT
 from . import messages
 from .errors import CommandSetError
 from .events import Request, Response
 from .fragments import Sink
 
-_RESPONSE = 0x8000
-"""The bit of Command Field that makes a response of a request (PS3.7 E.1)."""
 _PENDING_ALLOWED = (0x0020, 0x0010, 0x0021)
 """C-FIND-RQ, C-GET-RQ, C-MOVE-RQ: the operations with pending responses (PS3.7 9.1.2 to 9.1.4), and those that
 C-CANCEL-RQ cancels (9.3.2.3)."""
@@ -74,14 +73,14 @@ class Operations:
             what = f"{message.name} to Message ID {message_id}, which no request has"
             raise CommandSetError(what, element=0x0120, clause="PS3.7 9.1.1.1.2")
         request = operation.request
-        if message.command_field != request.command_field | _RESPONSE or context.id != operation.context_id:
+        if message.command_field != request.command_field | RESPONSE_BIT or context.id != operation.context_id:
             what = f"{message.name} on context {context.id} to a {request.name} on {operation.context_id}"
             raise CommandSetError(what, clause="PS3.7 E.1, PS3.8 E.1")
         final = not message.status.is_pending
         if final:
             del self.outstanding[message_id]
         elif request.command_field not in _PENDING_ALLOWED:
-            raise CommandSetError(f"{message.name} with a pending status", element=0x0900, clause="PS3.7 C.5.1")
+            raise CommandSetError(f"{message.name} with a pending status", element=0x0900, clause="PS3.7 C.2.1")
         elif operation.deadline is not None:
             self.wait(operation, now)
         return Response(context, message, sink, request, final)
@@ -121,9 +120,9 @@ class Operations:
             LocalProtocolError: it answers nothing the peer asked, or not so.
         """
         request = self.performing.get(message.message_id_being_responded_to)
-        field = message.command_field & ~_RESPONSE
+        field = message.command_field & ~RESPONSE_BIT
         if request is None or context_id != request.context.id or field != request.message.command_field:
             raise LocalProtocolError(f"no request on context {context_id} waits for {message!r} (PS3.7 9.1.1.1.2)")
         if message.status.is_pending and field not in _PENDING_ALLOWED:
-            raise LocalProtocolError(f"a {message.name} has no pending status (PS3.7 C.5.1)")
+            raise LocalProtocolError(f"a {message.name} has no pending status (PS3.7 C.2.1)")
         return not message.status.is_pending

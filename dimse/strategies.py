@@ -13,6 +13,7 @@ from ..dul.pdu import PDV
 from ..dul.strategies import ae_titles, context_ids, uids
 from ..spec import dimse as spec
 from . import messages as dimse_messages
+from .fragments import COMMAND, LAST
 from .messages import Message
 from .status import Status
 
@@ -20,7 +21,6 @@ __all__ = ["statuses", "tags", "error_comments", "messages", "fragments"]
 
 _DERIVED = {"CommandGroupLength", "CommandField", "CommandDataSetType"}
 _PRINTABLE = "".join(sorted({*map(chr, range(0x20, 0x7F))} - {"\\"}))
-_COMMAND, _LAST = 0b01, 0b10
 
 
 def statuses() -> st.SearchStrategy[Status]:
@@ -55,7 +55,7 @@ def fragments(draw: st.DrawFn, message: Message, dataset: bytes = b"", most: int
         most: cuts through each of the two.
     """
     context_id = draw(context_ids())
-    pdvs = _cut(draw, context_id, _COMMAND, message.encode(), most)
+    pdvs = _cut(draw, context_id, COMMAND, message.encode(), most)
     if message.dataset_follows:
         pdvs += _cut(draw, context_id, 0, dataset, most)
     return pdvs
@@ -65,7 +65,7 @@ def _cut(draw: st.DrawFn, context_id: int, kind: int, data: bytes, most: int) ->
     cuts = draw(st.lists(st.integers(0, len(data) // 2).map(lambda half: 2 * half), max_size=most).map(sorted))
     bounds = [0, *cuts, len(data)]
     pieces = [data[start:end] for start, end in pairwise(bounds)]
-    marks = [kind] * (len(pieces) - 1) + [kind | _LAST]
+    marks = [kind] * (len(pieces) - 1) + [kind | LAST]
     return [PDV(context_id, mark, piece) for mark, piece in zip(marks, pieces, strict=True)]
 
 

@@ -239,7 +239,7 @@ class Actions:
         if pdu.source == SERVICE_USER:
             self.primitives.append(AAbortIndication(pdu.source, pdu.reason))
         else:
-            self.primitives.append(APAbortIndication(pdu.source, pdu.reason, "aborted by the peer's service provider"))
+            self.primitives.append(APAbortIndication(pdu.source, pdu.reason, "A-ABORT received"))
         self.outbox.append(CLOSE)
 
     def aa_4(self) -> None:

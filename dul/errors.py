@@ -9,10 +9,9 @@ UNRECOGNIZED_PDU = 1
 """A-ABORT reason: the PDU type is none of the seven."""
 UNEXPECTED_PDU = 2
 """A-ABORT reason: a PDU the state has no room for."""
-UNRECOGNIZED_PARAMETER = 4
-"""A-ABORT reason: unrecognized PDU parameter."""
 UNEXPECTED_PARAMETER = 5
-"""A-ABORT reason: unexpected PDU parameter."""
+"""A-ABORT reason: an item once too often, or out of its order. (4, unrecognized PDU parameter, is never given:
+unknown items are skipped, PS3.8 9.3.1.)"""
 INVALID_PARAMETER_VALUE = 6
 """A-ABORT reason: invalid PDU parameter value."""
 

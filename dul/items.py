@@ -13,7 +13,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, ClassVar, Self
 
-from .errors import DecodeError, LocalProtocolError
+from .errors import UNEXPECTED_PARAMETER, DecodeError, LocalProtocolError
 from .sub_items import (
     SUB_ITEMS,
     AsynchronousOperationsWindow,
@@ -108,7 +108,8 @@ class ProposedContext:
                 transfer_syntaxes.append(decode_uid(data, "transfer-syntax-name"))
             elif type_ == 0x30:
                 if abstract_syntax:
-                    raise DecodeError(f"two abstract syntaxes in context {number}", clause="PS3.8 9.3.2.2")
+                    what = f"two abstract syntaxes in context {number}"
+                    raise DecodeError(what, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.2.2")
                 abstract_syntax = decode_uid(data, "abstract-syntax-name")
         if len(transfer_syntaxes) > MAXIMUM_TRANSFER_SYNTAXES:
             raise DecodeError(f"{len(transfer_syntaxes)} transfer syntaxes in context {number}")
@@ -230,7 +231,8 @@ def _single(found: dict[int, list[Any]], type_: int) -> Any:
     """The sub-item that may be there once, or None."""
     values = found.get(type_, [None])
     if len(values) > 1:
-        raise DecodeError(f"{len(values)} sub-items {type_:02X}H in user information", clause="PS3.7 D.3.3")
+        what = f"{len(values)} sub-items {type_:02X}H in user information"
+        raise DecodeError(what, reason=UNEXPECTED_PARAMETER, clause="PS3.7 D.3.3")
     return values[0]
 
 
@@ -245,5 +247,6 @@ def _one_each(found: dict[int, list[Any]], type_: int) -> tuple[Any, ...]:
         raise DecodeError(f"{len(values)} sub-items {type_:02X}H in user information")
     said = tuple(dict.fromkeys(values))
     if len({value.sop_class_uid for value in said}) != len(said):
-        raise DecodeError(f"two different sub-items {type_:02X}H for one SOP class", clause="PS3.7 D.3.3")
+        what = f"two different sub-items {type_:02X}H for one SOP class"
+        raise DecodeError(what, reason=UNEXPECTED_PARAMETER, clause="PS3.7 D.3.3")
     return said

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..spec import codes
-
-HEADER = 6
-"""PDU-type, reserved, PDU-length."""
+from .stream import HEADER_LENGTH as HEADER
 
 
 class Field(NamedTuple):

@@ -15,6 +15,10 @@ P_DATA_TF = 0x04
 MAXIMUM_PDVS = 1024
 """In one P-DATA-TF. A message needs two; without a limit 16 MiB of empty ones make 2.8 million objects."""
 
+PDV_OVERHEAD = 6
+"""Bytes of a PDV around its fragment: item length, context ID, message control header (Table 9-23). So no
+P-DATA-TF is shorter, by its PDU-length."""
+
 _PDU_HEADER = Struct(">BxL")
 _PDV_HEADER = Struct(">LBB")
 _P_DATA_HEADER = Struct(">BxLLBB")
@@ -86,7 +90,7 @@ def decode_pdvs(body: memoryview) -> list[PDV]:
     pdvs: list[PDV] = []
     at = 0
     while True:
-        if end - at < 6:
+        if end - at < PDV_OVERHEAD:
             raise DecodeError(f"P-DATA-TF: {end - at} bytes where a PDV should be", clause="PS3.8 9.3.5")
         length, context_id, control = _PDV_HEADER.unpack_from(body, at)
         start, at = at + 6, at + 4 + length

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import ClassVar, Self
 
 from ..spec import codes
-from .errors import UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
+from .errors import UNEXPECTED_PARAMETER, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
 from .items import ContextResult, ProposedContext, UserInformation
 from .p_data import P_DATA_TF, PDV, decode_pdvs, encode_pdvs, p_data_header
 from .wire import decode_ae_title, decode_uid, encode_ae_title, encode_uid, item, items
@@ -178,16 +178,18 @@ def _variable_items(data: memoryview, context_type: int, what: str) -> tuple[str
         if type_ not in found:
             continue
         if type_ < last:
-            raise DecodeError(f"{what}: item {type_:02X}H after {last:02X}H", clause="PS3.8 9.3.1")
+            fault = f"{what}: item {type_:02X}H after {last:02X}H"
+            raise DecodeError(fault, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.1")
         last = type_
         found[type_].append(value)
     application_contexts, contexts, user_data = found.values()
-    if len(application_contexts) != 1:
-        raise DecodeError(f"{what} with {len(application_contexts)} application context items", clause="PS3.8 9.3.2")
-    if len(user_data) > 1:
-        raise DecodeError(f"{what} with {len(user_data)} user information items", clause="PS3.8 9.3.2")
-    name = decode_uid(application_contexts[0], "application-context-name")
-    return name, contexts, user_data[0] if user_data else None
+    for name, found_items in (("application context", application_contexts), ("user information", user_data)):
+        if len(found_items) > 1:
+            fault = f"{what} with {len(found_items)} {name} items"
+            raise DecodeError(fault, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.2")
+    if not application_contexts:
+        raise DecodeError(f"{what} without application context item", clause="PS3.8 9.3.2")
+    return decode_uid(application_contexts[0], "application-context-name"), contexts, user_data[0] if user_data else None
 
 
 def _fixed_body(body: memoryview, what: str) -> memoryview:
@@ -254,40 +256,38 @@ class PDataTF:
         return cls(tuple(decode_pdvs(body)))
 
 
+class _Release:
+    """What A-RELEASE-RQ and -RP have in common: they say nothing."""
+
+    __slots__ = ()
+    name: ClassVar[str]
+    type: ClassVar[int]
+
+    def encode(self) -> bytes:
+        """The whole PDU."""
+        return _short(self.type, 0, 0, 0, 0)
+
+    @classmethod
+    def decode(cls, body: memoryview) -> Self:
+        """From what follows the header."""
+        _fixed_body(body, cls.name)
+        return cls()
+
+
 @dataclass(frozen=True, slots=True)
-class ReleaseRQ:
+class ReleaseRQ(_Release):
     """A-RELEASE-RQ (Table 9-24)."""
 
-    name: ClassVar = "A-RELEASE-RQ"
-    type: ClassVar = 0x05
-
-    def encode(self) -> bytes:
-        """The whole PDU."""
-        return _short(self.type, 0, 0, 0, 0)
-
-    @classmethod
-    def decode(cls, body: memoryview) -> Self:
-        """From what follows the header."""
-        _fixed_body(body, cls.name)
-        return cls()
+    name = "A-RELEASE-RQ"
+    type = 0x05
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseRP:
+class ReleaseRP(_Release):
     """A-RELEASE-RP (Table 9-25)."""
 
-    name: ClassVar = "A-RELEASE-RP"
-    type: ClassVar = 0x06
-
-    def encode(self) -> bytes:
-        """The whole PDU."""
-        return _short(self.type, 0, 0, 0, 0)
-
-    @classmethod
-    def decode(cls, body: memoryview) -> Self:
-        """From what follows the header."""
-        _fixed_body(body, cls.name)
-        return cls()
+    name = "A-RELEASE-RP"
+    type = 0x06
 
 
 @dataclass(frozen=True, slots=True)

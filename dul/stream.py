@@ -10,6 +10,8 @@ The reader asks in this order: `header()`, then, having judged it, either `body(
 from struct import Struct
 
 HEADER_LENGTH = 6
+"""PDU-type, reserved, PDU-length."""
+
 _HEADER = Struct(">BxL")
 
 

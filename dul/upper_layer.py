@@ -25,6 +25,7 @@ from .actions import Acceptable, Actions, Fault
 from .errors import INVALID_PARAMETER_VALUE, UNEXPECTED_PDU, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
 from .machine import MACHINE, SPEC
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ, decode_body, decode_pdvs
+from .p_data import PDV_OVERHEAD
 from .primitives import (
     AAbortRequest,
     AAssociateRequest,
@@ -260,14 +261,14 @@ class UpperLayer:
     def _take(self, type_: int, length: int) -> bool:
         """Judge and take the PDU whose header has come; False when its body has not, or nothing is heard any more."""
         judged = _JUDGEMENT[self._actions.state].get(type_)
-        if judged is None:
-            return self._stranger(type_, length)
+        if judged is None:  # a type that does not exist
+            return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
         event, unexpected = judged
         if unexpected is not None:
             self._stream.skip(length)
             self._fire(event, unexpected)
             return self._still_heard(event)
-        shortest, longest = _LENGTHS.get(type_) or (6, self._p_data_limit)
+        shortest, longest = _LENGTHS.get(type_) or (PDV_OVERHEAD, self._p_data_limit)
         if not shortest <= length <= longest:
             name = _EVENTS[type_][1]
             return self._invalid(
@@ -290,7 +291,7 @@ class UpperLayer:
         """Take this P-DATA-TF and those that follow whole in the stream: one event."""
         stream, run, count, fault = self._stream, None, 0, None
         header: tuple[int, int] | None = (_P_DATA, length)
-        while header is not None and header[0] == _P_DATA and 6 <= header[1] <= self._p_data_limit:
+        while header is not None and header[0] == _P_DATA and PDV_OVERHEAD <= header[1] <= self._p_data_limit:
             body = stream.body(header[1])
             if body is None:
                 break
@@ -311,11 +312,8 @@ class UpperLayer:
             self._fire("Evt19", fault)
         return run is not None or fault is not None
 
-    def _stranger(self, type_: int, length: int) -> bool:
-        """A header of no known type."""
-        return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
-
     def _invalid(self, length: int, fault: Fault) -> bool:
+        """A header that nothing good can follow: Evt19, and its body is skipped as it comes."""
         self._stream.skip(length)
         self._fire("Evt19", fault)
         return self._still_heard("Evt19")

@@ -120,7 +120,7 @@ def counted(value: bytes) -> bytes:
 
 def decode_uid(value: memoryview, what: str) -> str:
     """A UID as a peer may send it: leading zeros and one NUL of padding pass, being common and harmless."""
-    uid = _received_uid(bytes(value))
+    uid = _received_uid(bytes(value)) if len(value) <= UID_LENGTH + 1 else None  # the cache keeps no 64 KiB of nonsense
     if uid is None:
         raise DecodeError(f"{what}: {bytes(value[:UID_LENGTH])!r} is not a UID", clause="PS3.5 9.1")
     return uid
@@ -150,10 +150,15 @@ def decode_ae_title(field: memoryview, what: str) -> str:
     return title.strip(" ")
 
 
+def is_ae_title(title: str) -> bool:
+    """Is this an AE title (PS3.5 6.2: 1 to 16 characters, insignificant spaces left out)?"""
+    return _TITLE.fullmatch(title.strip(" ")) is not None
+
+
 def encode_ae_title(title: str, what: str) -> bytes:
     """An AE title in its field of 16 characters."""
     title = title.strip(" ")
-    if not _TITLE.fullmatch(title):
+    if not is_ae_title(title):
         raise LocalProtocolError(f"{what}: {title!r} is not 1 to 16 characters of ISO 646 (PS3.8 Table 9-11)")
     return title.ljust(AE_TITLE_LENGTH).encode("ascii")
 

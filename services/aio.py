@@ -20,7 +20,7 @@ from ..dimse.status import Status
 from ..dul.transport.aio import AsyncioDriver, connect
 from .contexts import Proposable, proposed
 from .entity import Entity
-from .errors import NoAcceptedContext, unreachable
+from .errors import AssociationAborted, NoAcceptedContext, unreachable
 from .scp import SCP as SCP
 from .scu import Settings
 from .steps import Steps, associate, release
@@ -81,6 +81,9 @@ class LiveAssociation:
                 steps.send(await self._events.get())
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
+        except AssociationAborted as error:
+            error.because(self._driver.error if self._driver is not None else None)
+            raise
         finally:
             self._flush()
 

@@ -63,7 +63,9 @@ class AssociationAborted(AssociationError):
 
     def __init__(self, event: Aborted) -> None:
         numbers = "" if event.source is None else f" (source {event.source}, reason {event.reason})"
-        super().__init__(f"association aborted by the {event.initiator}: {event.cause}{numbers}, in {event.state}")
+        by = "" if event.initiator in (Initiator.CONNECTION, Initiator.TIMEOUT) else f" by the {event.initiator}"
+        what = "lost" if event.initiator is Initiator.CONNECTION else "aborted"
+        super().__init__(f"association {what}{by}: {event.cause}{numbers}, in {event.state}")
         self.initiator = event.initiator
         """Who ended it."""
         self.source = event.source
@@ -73,6 +75,12 @@ class AssociationAborted(AssociationError):
         self.state = event.state
         """The state in which it happened."""
         self.exit_code = _EXIT_CODES.get(event.initiator, "ABORTED")
+
+    def because(self, error: OSError | None) -> None:
+        """Say what the transport knows of a lost connection, too."""
+        if error is not None and self.initiator is Initiator.CONNECTION:
+            self.args = (f"{self}: {error.strerror or error}",)
+            self.__cause__ = error
 
 
 class AssociationReleased(AssociationError):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABORT_SECONDS = 1.0
-"""How long a peer has to close after our A-ABORT. ARTIM allows more (PS3.8 9.1.5), but nobody wants to wait for that."""
+"""How long a peer has to close after our A-ABORT. ARTIM allows more (PS3.8 9.1.5), but nobody wants to wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,9 @@ class LiveAssociation:
                 steps.send((events, time.monotonic()))
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
+        except AssociationAborted as error:
+            error.because(self._driver.error)
+            raise
 
     def echo(self) -> Status:
         """C-ECHO (PS3.7 9.1.5).

@@ -6,7 +6,7 @@ ones it converts. The SCP streams each data set into a `FileStore` and answers w
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class StoreResult:
     error: str = ""
     """Why it was not sent, or the peer's Error Comment (0000,0902)."""
     cause: Exception | None = None
-    """The exception behind `error`, when the peer was not asked: `NoAcceptedContext`, or what is wrong with the file."""
+    """The exception behind `error`, when the peer was not asked: `NoAcceptedContext`, or about the file."""
 
     @property
     def stored(self) -> bool:
@@ -143,7 +143,7 @@ def unsendable(file: Unsendable) -> StoreResult:
     return StoreResult(file.path, error=file.error)
 
 
-@cache
+@lru_cache(1024)
 def is_storage_class(uid: str) -> bool:
     """Whether pydicom's UID dictionary knows this as a SOP class whose instances are stored."""
     from pydicom.uid import UID

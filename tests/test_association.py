@@ -297,7 +297,7 @@ def test_request_and_abort_in_one_piece(policy: Policy | None) -> None:
     end = acceptor("Sta2", policy=policy)
     *before, event = end.hear(RQ, Abort(0, 0))
     assert before == ([] if policy else [Requested(RQ)])
-    assert event == Aborted(Initiator.PEER_USER, 0, 0, "aborted by the peer", "Sta2")
+    assert event == Aborted(Initiator.PEER_USER, 0, 0, "A-ABORT received", "Sta2")
     assert end.names() == ["close"]
     with pytest.raises(LocalProtocolError, match="Sta1"):
         end.thing.reject(AssociateRJ(1, 1, 1), 0.0)
@@ -570,7 +570,7 @@ def test_release_collision(size: int) -> None:
 def test_an_abort_ends_a_collision() -> None:
     """RL-12; and where our own release was confirmed in the same piece (AR-10), it did not come about."""
     ours = requestor("Sta9")
-    assert ours.hear(Abort(0, 0)) == [Aborted(Initiator.PEER_USER, 0, 0, "aborted by the peer", "Sta9")]
+    assert ours.hear(Abort(0, 0)) == [Aborted(Initiator.PEER_USER, 0, 0, "A-ABORT received", "Sta9")]
     for state in ("Sta7", "Sta10"):
         theirs = acceptor(state)
         before = [ReleaseRQ()] if state == "Sta7" else []

@@ -149,6 +149,10 @@ def test_a_tool_may_end_the_process(tool: Callable[[Main], None], end: SystemExi
     assert cli.main(["demo"], "dulcet") == code
 
 
+def test_network_tools_are_those_of_the_option_table() -> None:
+    assert set(cli.NETWORK_TOOLS) == set(LETTER_OF_TOOL)
+
+
 def test_a_usage_error_of_a_tool_is_2(tool: Callable[[Main], None]) -> None:
     tool(lambda argv: parse("echoscu", argv).port)
     assert cli.main(["demo", "localhost", "11112"], "dulcet") == 11112
@@ -270,9 +274,7 @@ def test_links_need_a_directory_and_a_program(
     assert link_tools.main([str(tmp_path)]) == 1
 
 
-def test_the_program_is_found_beside_python_or_on_the_path(
-    program: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_program_is_found_beside_python_or_on_the_path(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(program.parent / "python"))
     assert link_tools.executable() == str(program)
     monkeypatch.setattr(sys, "executable", "/nowhere/python")

@@ -9,6 +9,7 @@ from dulcet.tools.exit_codes import (
     SEVERITY,
     STATUS_CATEGORIES,
     ExitCode,
+    Failure,
     exit_code_for,
     for_error,
     for_status,
@@ -130,3 +131,8 @@ def test_nothing_to_complain_of() -> None:
 )
 def test_the_worst_counts(codes: str, expected: str) -> None:
     assert worst(ExitCode[name] for name in codes.split()).name == expected
+
+
+def test_what_a_tool_finds_itself() -> None:
+    failure = Failure(ExitCode.LISTEN, "no port")
+    assert (for_error(failure), str(failure)) == (ExitCode.LISTEN, "no port")

@@ -20,7 +20,8 @@ WORLD = {"socket", "ssl", "selectors", "select", "asyncio", "threading", "time",
 """Where a test would need luck: networks, clocks, threads, chance."""
 ENDPOINTS = {
     "services/scu.py": {"time", "ssl"},  # the blocking SCU: a connection and a clock for the steps of the services
-    "services/scp.py": {"asyncio", "threading", "time", "ssl"},  # the server: its loop, and a thread to run it in
+    "services/server.py": {"asyncio", "time"},  # the server at work
+    "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
     "services/aio.py": {"asyncio"},  # the SCU on asyncio
 }
 """The modules of `services/` that offer network endpoints, and what each needs of the world."""

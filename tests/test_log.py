@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from dulcet.tools.log import LEVELS, Log, RateLimit, tame
+from dulcet.services.log import Log as ServicesLog
+from dulcet.tools.log import LEVELS, Log, PeerLog, RateLimit, tame
 
 ROOT = Path(__file__).parent.parent
 
@@ -16,7 +17,7 @@ def lines(log_level: str, *, form: str = "text") -> list[str]:
     stream = io.StringIO()
     log = Log(log_level, form, stream=stream)
     for level in LEVELS:
-        getattr(log, level)(f"a {level} thing", peer="PACS", port=104)
+        log.write(level, f"a {level} thing", peer="PACS", port=104)
     return stream.getvalue().splitlines()
 
 
@@ -48,16 +49,14 @@ def test_json() -> None:
 
 def test_values_with_spaces_are_quoted() -> None:
     stream = io.StringIO()
-    Log("warn", stream=stream).warn("rejected", title="MY PACS", empty="", quoted='a"b')
+    Log("warn", stream=stream).warning("rejected", title="MY PACS", empty="", quoted='a"b')
     assert stream.getvalue() == 'W: rejected title="MY PACS" empty="" quoted="a\\"b"\n'
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_peer_cannot_write_lines_of_its_own(form: str) -> None:
     stream = io.StringIO()
-    Log("warn", form, stream=stream).warn(
-        "rejected\r", title="A\nF: faked\x1b[2J %s {}\u2028", long="x" * 10_000
-    )
+    Log("warn", form, stream=stream).warning("rejected\r", title="A\nF: faked\x1b[2J %s {}\u2028", long="x" * 10_000)
     (line,) = stream.getvalue().splitlines()
     assert line.isprintable()
     assert "x" * 256 + ("…" if form == "text" else "\\u2026") in line
@@ -75,9 +74,7 @@ def test_tame(text: str, shown: str) -> None:
 
 def test_numbers_truth_and_nothing_stay_what_they_are() -> None:
     stream = io.StringIO()
-    Log("info", "json", stream=stream).info(
-        "x", number=1.5, truth=True, nothing=None, path=Path("a"), raw=b"\0"
-    )
+    Log("info", "json", stream=stream).info("x", number=1.5, truth=True, nothing=None, path=Path("a"), raw=b"\0")
     record = json.loads(stream.getvalue())
     assert (record["number"], record["truth"], record["nothing"]) == (1.5, True, None)
     assert (record["path"], record["raw"]) == ("a", "b'\\x00'")
@@ -141,7 +138,32 @@ def test_structlog_is_loaded_by_the_first_line_only() -> None:
     code = (
         "import sys; from dulcet.tools.log import Log; log = Log(); log.info('no');"
         "log.limited(1, 'info', 'no');"
-        "before = 'structlog' in sys.modules; log.warn('yes'); print(before, 'structlog' in sys.modules)"
+        "before = 'structlog' in sys.modules; log.warning('yes'); print(before, 'structlog' in sys.modules)"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (ran.stdout, ran.stderr) == ("False True\n", "W: yes\n")
+
+
+def test_peers_have_their_lines_counted() -> None:
+    stream = io.StringIO()
+    log: ServicesLog = PeerLog(Log("info", stream=stream, clock=lambda: 1.0))
+    for _ in range(12):
+        log.info("released", peer="A")
+        log.warning("aborted", peer="A")
+        log.error("failed", peer="A")
+    log.warning("aborted", peer="B")
+    lines = stream.getvalue().splitlines()
+    assert [lines.count(f"{said} peer=A") for said in ("I: released", "W: aborted", "E: failed")] == [12, 10, 10]
+    assert lines[-1] == "W: aborted peer=B"
+
+
+def test_an_exception_is_a_place_and_no_text() -> None:
+    stream = io.StringIO()
+    try:
+        raise ValueError("SMITH^JOHN")
+    except ValueError as error:
+        Log("error", stream=stream).error("service failed", exc_info=error)
+    Log("error", stream=stream).error("service failed", exc_info=ValueError("SMITH^JOHN"))
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith(f"E: service failed at={__file__}:")
+    assert second == "E: service failed"

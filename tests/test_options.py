@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from dulcet.tools import option_values as values
 from dulcet.tools import transfer_syntaxes
+from dulcet.tools.not_offered import NOT_OFFERED
 from dulcet.tools.option_help import _entry, help_text
-from dulcet.tools.option_table import LETTER_OF_TOOL, NOT_OFFERED, rows
+from dulcet.tools.option_table import LETTER_OF_TOOL, rows
 from dulcet.tools.options import build_parser, defaults, parse, version_text
 from dulcet.tools.tool_texts import TOOLS
 
@@ -56,8 +57,10 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("EUP", "--socket-timeout -1", "socket_timeout", None),
     ("EUPT", "-ta 12", "acse_timeout", 12.0),
     ("EUPT", "--acse-timeout 0.5", "acse_timeout", 0.5),
-    ("EUP", "-td 9", "dimse_timeout", 9.0),
-    ("EUP", "--dimse-timeout 0", "dimse_timeout", None),
+    ("EU", "-td 9", "dimse_timeout", 9.0),
+    ("EU", "--dimse-timeout 0", "dimse_timeout", None),
+    ("P", "-td 9", "idle_timeout", 9.0),
+    ("P", "--dimse-timeout 0", "idle_timeout", None),
     ("EUPT", "-pdu 4096", "max_pdu", 4096),
     ("EUPT", "--max-pdu 131072", "max_pdu", 131072),
     ("EUPT", "-pdu 0", "max_pdu", 0),
@@ -153,11 +156,6 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("U", "+sd --recurse", "recurse", True),
     ("U", "-nh", "no_halt", True),
     ("U", "--no-halt", "no_halt", True),
-    ("U", "+II", "invent_instance", True),
-    ("U", "+IR 7", "invent_series", 7),
-    ("U", "+IS 7", "invent_study", 7),
-    ("U", "+IP 7", "invent_patient", 7),
-    ("U", "+IP 7", "invent_instance", True),
     ("P", "--single-process", "max_associations", 1),
     ("P", "--fork", "fork", True),
     ("P", "--max-associations 8", "max_associations", 8),
@@ -168,13 +166,19 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("P", "--refuse", "refuse", True),
     ("P", "--reject", "reject", True),
     ("P", "--sleep-after 2", "sleep_after", 2.0),
-    ("P", "--sleep-during 0", "sleep_during", 0.0),
     ("P", "--abort-after", "abort", "after"),
     ("P", "--abort-during", "abort", "during"),
     ("P", "-od incoming", "output_directory", "incoming"),
     ("P", "--output-directory incoming", "output_directory", "incoming"),
-    ("P", "-B", "bit_preserving", False),
-    ("P", "--normal", "bit_preserving", False),
+    ("P", "-B", "normal", True),
+    ("P", "--normal", "normal", True),
+    ("P", "+t=", "write_syntax", None),
+    ("P", "--write-xfer-same", "write_syntax", None),
+    ("P", "+te", "write_syntax", EXPLICIT),
+    ("P", "--write-xfer-little", "write_syntax", EXPLICIT),
+    ("P", "+tb", "write_syntax", BIG),
+    ("P", "+ti", "write_syntax", IMPLICIT),
+    ("P", "--write-xfer-implicit", "write_syntax", IMPLICIT),
     ("P", "+B", "bit_preserving", True),
     ("P", "--bit-preserving", "bit_preserving", True),
     ("P", "+xa", "prefer", transfer_syntaxes.ACCEPT_ALL),
@@ -187,7 +191,6 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("P", "--default-filenames", "filenames", "uid"),
     ("P", "+uf", "filenames", "unique"),
     ("P", "--unique-filenames", "filenames", "unique"),
-    ("P", "-tn", "filenames", "time"),
     ("P", "-fe .dcm", "filename_extension", ".dcm"),
     ("P", "--filename-extension .dcm", "filename_extension", ".dcm"),
     ("P", "-xcr process", "exec_on_reception", "process"),
@@ -203,28 +206,38 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("EUPT", "+tls k c -pw", "key_password", ""),
     ("EUPT", "-pem", "pem_keys", True),
     ("EUPT", "--pem-keys", "pem_keys", True),
-    ("EUPT", "+cf ca.pem", "add_cert_file", ["ca.pem"]),
-    ("EUPT", "--add-cert-file ca.pem", "add_cert_file", ["ca.pem"]),
-    ("EUPT", "+cd certs", "add_cert_dir", ["certs"]),
-    ("EUPT", "+crl revoked.pem", "add_crl_file", ["revoked.pem"]),
-    ("EUPT", "+crl revoked.pem", "crl_check", "leaf"),
-    ("EUPT", "+cra +crl revoked.pem", "crl_check", "chain"),
-    ("EUPT", "+crv", "crl_check", "leaf"),
-    ("EUPT", "+cra", "crl_check", "chain"),
+    ("EUPT", "+tls k c +cf ca.pem", "add_cert_file", ["ca.pem"]),
+    ("EUPT", "+tls k c --add-cert-file ca.pem", "add_cert_file", ["ca.pem"]),
+    ("EUPT", "+tls k c +cd certs", "add_cert_dir", ["certs"]),
+    ("EUPT", "+tls k c +crl revoked.pem", "add_crl_file", ["revoked.pem"]),
+    ("EUPT", "+tls k c +crl revoked.pem", "crl_check", "leaf"),
+    ("EUPT", "+tls k c +cra +crl revoked.pem", "crl_check", "chain"),
+    ("EUPT", "+tls k c +crv", "crl_check", "leaf"),
+    ("EUPT", "+tls k c +cra", "crl_check", "chain"),
+    ("EUPT", "+px", "security_profile", "bcp195"),
+    ("EUPT", "--profile-bcp195", "security_profile", "bcp195"),
+    ("EUPT", "+pz", "security_profile", "bcp195-ex"),
+    ("EUPT", "--profile-bcp195-ex", "security_profile", "bcp195-ex"),
+    ("EUPT", "+pa", "security_profile", "aes"),
+    ("EUPT", "--profile-aes", "security_profile", "aes"),
+    ("EUPT", "+pb", "security_profile", "basic"),
+    ("EUPT", "--profile-basic", "security_profile", "basic"),
+    ("EUPT", "+pn", "security_profile", "null"),
+    ("EUPT", "--profile-null", "security_profile", "null"),
     ("EUPT", "+pg", "security_profile", "8996"),
     ("EUPT", "--profile-8996", "security_profile", "8996"),
     ("EUPT", "+pm", "security_profile", "8996-mod"),
     ("EUPT", "+py", "security_profile", "bcp195-nd"),
-    ("EUPT", "+cs ONE +cs TWO", "cipher", ["ONE", "TWO"]),
-    ("EUT", "--request-sni pacs", "request_sni", "pacs"),
+    ("EUPT", "+tls k c +cs ONE +cs TWO", "cipher", ["ONE", "TWO"]),
+    ("EUT", "+tls k c --request-sni pacs", "request_sni", "pacs"),
     ("EUT", "--no-sni", "request_sni", None),
-    ("P", "--expect-sni pacs", "expect_sni", "pacs"),
+    ("P", "+tls k c --expect-sni pacs", "expect_sni", "pacs"),
     ("EUPT", "-rc", "peer_cert", "require"),
     ("EUPT", "--require-peer-cert", "peer_cert", "require"),
-    ("P", "-vc", "peer_cert", "verify"),
-    ("P", "--verify-peer-cert", "peer_cert", "verify"),
-    ("EUPT", "-ic", "peer_cert", "ignore"),
-    ("EUPT", "--ignore-peer-cert", "peer_cert", "ignore"),
+    ("P", "+tls k c -vc", "peer_cert", "verify"),
+    ("P", "+tls k c --verify-peer-cert", "peer_cert", "verify"),
+    ("EUPT", "+tls k c -ic", "peer_cert", "ignore"),
+    ("EUPT", "+tls k c --ignore-peer-cert", "peer_cert", "ignore"),
     # Our own.
     ("EUPT", "--json", "json", True),
     ("EUPT", "--log-format json", "log_format", "json"),
@@ -281,12 +294,6 @@ def test_defaults() -> None:
     )
     args = parse("storescu", ["localhost", "1", "a", "b"])
     assert (args.aetitle, args.files, args.propose) == ("STORESCU", ["a", "b"], None)
-    assert (args.invent_instance, args.invent_series, args.invent_study, args.invent_patient) == (
-        False,
-        100,
-        50,
-        25,
-    )
     assert parse("termscu", ["localhost", "1"]).aetitle == "TERMSCU"
 
 
@@ -308,7 +315,6 @@ def test_each_parse_has_lists_of_its_own() -> None:
         ("storescu", "-xi -xs", "propose", (jpeg(70), *UNCOMPRESSED)),
         ("storescp", "+xa +x=", "prefer", UNCOMPRESSED),
         ("storescp", "+uf -uf", "filenames", "uid"),
-        ("storescp", "+B -B", "bit_preserving", False),
         ("storescp", "--single-process --max-associations 5", "max_associations", 5),
         ("storescu", "+sd +r -r", "recurse", False),
         ("storescu", "-aec A -aec B", "call", "B"),
@@ -370,7 +376,15 @@ REFUSED = [
     ("echoscu", "h 1 -to=5", "no such option"),
     ("echoscu", "h 1 -pwd secret", "only together with -usr/--user"),
     ("echoscu", "h 1 -usr me --jwt token", "does not go with"),
-    ("echoscu", "h 1 +pw secret", "-tls/--disable-tls or +tls/--enable-tls"),
+    ("echoscu", "h 1 +pw secret", "only together with +tls/--enable-tls or +tla/--anonymous-tls"),
+    ("storescp", "1 +cf ca.pem", "only together with +tls/--enable-tls\n"),
+    ("echoscu", "h 1 -rsp", "-usr/--user or -kt/--kerberos or --saml or --jwt"),
+    ("storescp", "1 +te +B", "+B/--bit-preserving: does not go with +te/--write-xfer-little"),
+    ("storescp", "1 +u", "as they are"),
+    ("storescp", "1 +td", "nothing is compressed"),
+    ("storescp", "1 -uc", "UN is stored as it came"),
+    ("storescp", "1 -tn", "use +uf"),
+    ("storescu", "h 1 f +II", "no such option"),
     ("storescu", "h 1 f -xf file profile -xs", "does not go with -xs/--propose-lossless"),
     ("storescu", "h 1 f +r", "+sd/--scan-directories"),
     ("storescp", "1 -xf file profile -pm", "does not go with"),
@@ -492,10 +506,11 @@ def test_version(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("words", ["+ph", "--list-profiles", "+cc", "--list-ciphers"])
 @pytest.mark.parametrize("tool", TOOLS)
-def test_lists_need_no_peer(tool: str, words: str) -> None:
-    args = parse(tool, words.split())
-    assert args.list_profiles or args.list_ciphers
-    assert args.port is None
+def test_lists_need_no_peer(tool: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(tool, words.split())
+    assert end.value.code == 0
+    assert len(capsys.readouterr().out.splitlines()) >= 8
 
 
 @pytest.mark.parametrize("tool", TOOLS)

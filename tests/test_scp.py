@@ -22,6 +22,7 @@ from dulcet.dimse import messages
 from dulcet.dul.items import AsynchronousOperationsWindow, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
+from dulcet.services.publishing import Draft
 from dulcet.services.scp import RunningSCP
 from dulcet.services.shutdown import SHUTDOWN
 from wire_peers import CT, VERIFICATION, Caller, echo_request, message, request, store_request, until
@@ -37,6 +38,7 @@ from dulcet import (
     Operation,
     Service,
     Shutdown,
+    Status,
     Storage,
     Timeouts,
     Verification,
@@ -79,8 +81,8 @@ def serve(log: Recorder) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(*services: Service, **options: Any) -> RunningSCP:
-            options = {"timeouts": Timeouts(artim=2.0), "log": log} | options
-            running = stack.enter_context(SCP("DULCET", services or [Verification()], **options).running())
+            options.setdefault("timeouts", Timeouts(artim=2.0))
+            running = stack.enter_context(SCP("DULCET", services or [Verification()], log=log, **options).running())
             stack.callback(running.stop, 0.2)
             return running
 
@@ -137,7 +139,7 @@ class Confused(Verification):
     """Responds to what was not asked."""
 
     def perform(self, operation: Operation) -> messages.Response:
-        return messages.C_ECHO_RSP(message_id_being_responded_to=999, status=0)
+        return messages.C_ECHO_RSP(message_id_being_responded_to=999, status=Status(0))
 
 
 @pytest.mark.parametrize("service", [Raising, RaisingLater, RaisingInThread, Confused])
@@ -451,13 +453,10 @@ def test_storage_statuses(serve: Serve, tmp_path: Path, mode: Any) -> None:
 
 
 def test_a_full_disk(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dulcet.services import incoming
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    class Full(incoming.Draft):
-        def write(self, *pieces: Any) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(incoming, "Draft", Full)
+    monkeypatch.setattr(Draft, "write", write)
     running = serve(Verification(), Storage(FileStore(tmp_path)))
     for pixels in (b"", bytes(1_000_000)):
         response = stored(running, "1.2.3", data_set("1.2.3", pixels=pixels))

@@ -66,6 +66,12 @@ def file(
     return path
 
 
+def responding(pdu: PDataTF, status: int) -> Any:
+    """The response to the request in a P-DATA-TF."""
+    command: Any = messages.decode(pdu.pdvs[0].data)
+    return command.response(status)
+
+
 def scu(timeouts: Timeouts = PATIENT, **settings: Any) -> SCU:
     return SCU("CALLER", timeouts=timeouts, **settings)
 
@@ -184,7 +190,7 @@ def test_aborted_by_the_peer(state: str, source: int, reason: int, initiator: In
             echoed = wire.receive()
             if state == "Sta7":
                 assert isinstance(echoed, PDataTF)
-                wire.send(message(1, messages.decode(echoed.pdvs[0].data).response(0)))
+                wire.send(message(1, responding(echoed, 0)))
                 assert wire.receive() == ReleaseRQ()
         wire.send(Abort(source, reason))
 
@@ -235,7 +241,7 @@ def until_release(wire: Wire) -> None:
     accepting(wire)
     pdu = wire.receive()
     assert isinstance(pdu, PDataTF)
-    wire.send(message(1, messages.decode(pdu.pdvs[0].data).response(0)))
+    wire.send(message(1, responding(pdu, 0)))
     silence(wire)
 
 
@@ -266,7 +272,7 @@ def test_a_connection_that_does_not_come() -> None:
         for filler in fillers:
             filler.close()
     assert time.monotonic() - began < 3.0
-    assert isinstance(caught.value, ConnectionFailed) or caught.value.phase == "connect"
+    assert getattr(caught.value, "phase", "connect") == "connect"
 
 
 def test_no_such_host_and_nobody_there() -> None:
@@ -314,7 +320,9 @@ def test_a_peer_that_releases_first() -> None:
     def release(wire: Wire) -> None:
         accepting(wire)
         wire.send(ReleaseRQ())
-        assert wire.receive() == ReleaseRP()
+        while isinstance(pdu := wire.receive(), PDataTF):  # it may have asked before it heard
+            continue
+        assert pdu == ReleaseRP()
 
     with answering(release) as peer, pytest.raises(AssociationError, match="released"):
         scu().echo(peer)
@@ -326,7 +334,7 @@ def test_a_response_to_nothing_asked_aborts() -> None:
     def confuse(wire: Wire) -> None:
         accepting(wire)
         wire.receive()
-        wire.send(message(1, messages.C_ECHO_RSP(message_id_being_responded_to=99, status=0)))
+        wire.send(message(1, messages.C_ECHO_RSP(message_id_being_responded_to=99, status=Status(0))))
         heard.append(wire.receive())
 
     with answering(confuse) as peer, pytest.raises(AssociationAborted, match="99") as caught:
@@ -376,7 +384,7 @@ def test_an_early_response_is_heard_and_the_object_finished(tmp_path: Path) -> N
         accepting(wire)
         pdu = wire.receive()
         assert isinstance(pdu, PDataTF)
-        wire.send(message(1, messages.decode(pdu.pdvs[0].data).response(0xA700)))
+        wire.send(message(1, responding(pdu, 0xA700)))
         while not (isinstance(pdu := wire.receive(), PDataTF) and pdu.pdvs[-1].control & 2):
             assert isinstance(pdu, PDataTF)
         seen.append(1)

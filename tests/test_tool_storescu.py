@@ -31,6 +31,7 @@ from tool_runs import (
     Scripted,
     Tool,
     dicom_file,
+    documented,
     free_port,
     process,
 )
@@ -138,6 +139,8 @@ def test_records(tool: Tool, files: list[Path]) -> None:
     ran = store(tool, Answering({"1.2.2": 0xB007}), "--json", *files)
     assert [record["record"] for record in ran.records] == ["store"] * 3 + ["summary"]
     assert ran.records[0].keys() == RECORD
+    assert list(ran.records[0]) == documented("storescu", "store")
+    assert list(ran.summary) == documented("storescu", "summary")
     assert ran.records[1] == {
         "record": "store",
         "file": str(files[1]),
@@ -252,7 +255,7 @@ def test_bad_files(tool: Tool, files: list[Path], tmp_path: Path) -> None:
         ran = store(tool, service, "--json", "-nh", files[0], bad, files[1])
         assert (ran.code, service.uids) == (22, ["1.2.1", "1.2.2"])
         assert (ran.summary["stored"], ran.summary["files"]) == (2, 3)
-    assert "is a directory" in ran.err
+    assert ran.err.splitlines()[0] == f'E: not sent file={tmp_path} why="is a directory"'
 
 
 def test_an_unreadable_file(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,6 +470,27 @@ def test_one_interrupt_releases(tmp_path: Path) -> None:
     assert ran.returncode == 130
     assert err.startswith("stopping when this operation is done")
     assert '"exit_code": 130' in out.splitlines()[-1]
+
+
+class Interrupting(Answering):
+    """A storage SCP that presses Ctrl-C in this process."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def perform(self, operation: Operation) -> Response:
+        for _ in range(self.times):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)  # so that the main thread has taken it before the answer
+        return super().perform(operation)
+
+
+@pytest.mark.parametrize(("times", "stored"), [(1, 1), (2, 0)])
+def test_interrupts_in_this_process(tool: Tool, files: list[Path], times: int, stored: int) -> None:
+    ran = store(tool, Interrupting(times), "--json", "-nh", *files)
+    assert (ran.code, ran.summary["exit_code"]) == (130, 130)
+    assert (ran.summary["stored"], ran.summary["files"], len(ran.records)) == (stored, 3, 4)
 
 
 def test_two_interrupts_abort(tmp_path: Path) -> None:

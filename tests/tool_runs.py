@@ -19,6 +19,7 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
 from dulcet.services.part10 import file_meta
 from dulcet.tools import cli
+from dulcet.tools.tool_texts import TOOLS
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 20.0
@@ -124,6 +125,22 @@ class Scripted:
     def types(self) -> list[int]:
         """The types of the PDUs that came (PS3.8 9.3.1)."""
         return [each[0] for each in self.heard]
+
+
+def documented(tool: str, kind: str) -> list[str]:
+    """The fields of a record as `--help` tells them."""
+    return ["record", *dict(TOOLS[tool].records)[kind].split()]
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
 
 
 def free_port() -> int:

@@ -46,8 +46,8 @@ def scu_for(options: argparse.Namespace, log: Log) -> SCU:
     given = vars(options)
     settings: dict[str, Any] = {
         "timeouts": Timeouts(connect=options.timeout, artim=options.acse_timeout, acse=options.acse_timeout, idle=None),
-        "dimse_seconds": given.get("dimse_timeout"),
-        "write_seconds": given.get("socket_timeout") or FOR_EVER,
+        "dimse_seconds": given.get("dimse_timeout", 300.0),
+        "write_seconds": given.get("socket_timeout", 30.0) or FOR_EVER,
         "maximum_length": options.max_pdu,
         "maximum_send_length": given.get("max_send_pdu", 0),
         "family": FAMILIES[options.ip],
@@ -62,12 +62,13 @@ def scu_for(options: argparse.Namespace, log: Log) -> SCU:
 
 
 def tracer(log: Log) -> "Trace | None":
-    """A trace of every event of Table 9-10 into the log, where it is wanted."""
+    """A trace of Table 9-10 into the log: with -d what changes the state, with `-ll trace` every event."""
     if not log.says("debug"):
         return None
 
     def trace(_now: float, state: str, event: str, action: str, following: str, count: int) -> None:
-        log.debug(f"{state} {event} {action} -> {following}", **({"pdus": count} if count > 1 else {}))
+        say = log.trace if state == following else log.debug
+        say(f"{state} {event} {action} -> {following}", **({"pdus": count} if count > 1 else {}))
 
     return trace
 

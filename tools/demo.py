@@ -26,6 +26,9 @@ from .exit_codes import ExitCode
 from .reporting import Progress
 from .sequence import Step, diagram
 
+STOP_SECONDS = 10.0
+"""How long the SCP may take to stop."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Echo, store, compare, shut down; tell of each step."""
@@ -116,7 +119,7 @@ class Demo:
             self._tell((rejection.source, rejection.reason) == (1, 1), f"termscu: {rejection}")
         else:
             self._tell(False, "termscu: the SCP accepted the association, but should stop")
-        self._tell(running.wait(10.0), "the SCP has stopped")
+        self._tell(running.wait(STOP_SECONDS), "the SCP has stopped")
 
 
 def _storable(named: Sequence[str]) -> list[OutgoingFile]:

@@ -35,7 +35,11 @@ def help_text(tool: str, width: int | None = None) -> str:
         "",
         "Of options that exclude each other the rightmost wins; @FILE stands for the words in a file.",
     ]
-    lines += ["", "examples:", *_examples(tool)]
+    lines += ["", "records of --json, an object a line:"]
+    for kind, fields in text.records:
+        lines += _entry(f'"record": "{kind}"', ", ".join(fields.split()), width)
+    lines += textwrap.wrap("A summary always comes last; of a run that ended early it has words and exit_code.", width)
+    lines += ["", "`dulcet --help` lists the exit codes.", "", "examples:", *_examples(tool)]
     return "\n".join(lines)
 
 

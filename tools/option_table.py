@@ -32,7 +32,12 @@ _GENERAL = (
     Option("S EUPT", "--arguments", "show the command line after @file is expanded, without secrets"),
     Option("M EUPT", "-q --quiet", "say only what is fatal", sets=("log_level", "fatal")),
     Option("M EUPT", "-v --verbose", "say what happens", sets=("log_level", "info")),
-    Option("M EUPT", "-d --debug", "say what happens inside", sets=("log_level", "debug")),
+    Option(
+        "M EUPT",
+        "-d --debug",
+        "say what happens inside, and the changes of state (Table 9-10)",
+        sets=("log_level", "debug"),
+    ),
     Option("M EUPT", "-ll --log-level LEVEL", ", ".join(LEVELS), values.one_of(*LEVELS), "warn"),
     Option(
         "O EUPT",
@@ -176,7 +181,7 @@ _RECEIVING = (
     Option("S P", "--ignore", "receive, answer, write nothing"),
     Option("O P", "--allow-shutdown", "stop when termscu asks"),
     Option("S P", "--refuse", "reject every association"),
-    Option("R P", "--reject", "reject requests without an implementation class UID"),
+    Option("R P", "--reject", "abort requests without an implementation class UID; it is always so"),
     Option("S P", "--sleep-after SECONDS", "wait after an object", values.pause, 0.0),
     Option("S P", "--abort-after", "abort after an object, before the answer", sets=("abort", "after")),
     Option("S P", "--abort-during", "abort while receiving an object", sets=("abort", "during")),
@@ -327,43 +332,6 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     ("TLS", _TLS),
 )
 """The whole table: headings and their rows."""
-
-NOT_OFFERED = {
-    "-lc --log-config": "use -ll and --log-format",
-    "-up --uid-padding": "padded UIDs are always read",
-    "+cl --compression-level": "nothing is compressed on the way",
-    "-rn --no-rename": "files to send are never renamed",
-    "+rn --rename": "files to send are never renamed; --json says what became of each",
-    "-id --inetd": "let storescp listen itself",
-    "-u --disable-new-vr": "value representations are sent and stored as they are",
-    "+u --enable-new-vr": "value representations are sent and stored as they are",
-    "+td --write-xfer-deflated": "nothing is compressed on the way; +te, +ti and +tb rewrite uncompressed objects",
-    "+g= --group-length-recalc": "elements are stored as they came",
-    "+g --group-length-create": "elements are stored as they came",
-    "-g --group-length-remove": "elements are stored as they came",
-    "+e --length-explicit": "lengths are stored as they came",
-    "-e --length-undefined": "lengths are stored as they came",
-    "-p --padding-off": "no padding is added",
-    "+p --padding-create": "no padding is added",
-    "-uc --retain-un": "UN is stored as it came",
-    "+uc --convert-un": "UN is stored as it came",
-    "-tn --timenames": "use +uf for a new name each time",
-    "-ac --access-full": "use the firewall, or --allow-calling-aetitle",
-    "+ac --access-control": "use the firewall, or --allow-calling-aetitle",
-    "-ss --sort-conc-studies": "use -su: studies of concurrent associations cannot be told apart by time",
-    "-sp --sort-on-patientname": "use -su: names do not identify patients",
-    "-xcs --exec-on-eostudy": "use -xcr: the standard knows no end of a study",
-    "-rns --rename-on-eostudy": "use -su: the standard knows no end of a study",
-    "-tos --eostudy-timeout": "the standard knows no end of a study",
-    "-der --der-keys": "convert keys and certificates to PEM",
-    "+dp --dhparam": "the TLS library brings its own",
-    "+rs --seed": "the operating system seeds",
-    "+ws --write-seed": "the operating system seeds",
-    "+wf --write-seed-file": "the operating system seeds",
-    "+vc --verify-cert": "use openssl verify",
-    "+rc --is-root-cert": "use openssl x509",
-}
-"""Options of DCMTK that these tools do not have, and what to do instead."""
 
 
 def rows(tool: str) -> list[tuple[str, list[Option]]]:

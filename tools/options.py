@@ -14,7 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from .exit_codes import ExitCode
 from .option_row import Option
-from .option_table import NOT_OFFERED, rows
+from .option_table import rows
 from .tool_texts import TOOLS, Argument
 
 
@@ -156,6 +156,8 @@ def _spelled(row: Option) -> str:
 
 
 def _unknown(tool: str, flag: str, known: Iterable[str]) -> str:
+    from .not_offered import NOT_OFFERED
+
     for spelled, advice in NOT_OFFERED.items():
         if flag in spelled.split():
             return f"{flag}: dulcet does not have this option of DCMTK's: {advice}"

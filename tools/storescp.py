@@ -3,7 +3,6 @@
 import argparse
 import os
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from ..acse.policy import Reject, SupportedContext
 from ..dimse.exchange import DimseEvent
 from ..dul.pdu import AssociateRQ
 from ..services.incoming import FileStore
-from ..services.scp import SCP, Server
+from ..services.scp import SCP
 from ..services.service import Caller, Service
 from ..services.shutdown import Shutdown
 from ..services.storage import Storage
@@ -30,6 +29,8 @@ from .reporting import Counter
 
 if TYPE_CHECKING:
     import ssl
+
+    from ..services.server import Server
 
 
 def main(options: argparse.Namespace) -> int:
@@ -48,6 +49,10 @@ def main(options: argparse.Namespace) -> int:
 def _check_directory(path: Path) -> None:
     if not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
         raise Failure(ExitCode.OUTPUT_DIRECTORY, f"{path}: no directory that can be written to (-od)")
+
+
+def _refuse_all(_request: AssociateRQ) -> Reject:
+    return Reject(1, 1, 1, "every association is refused (--refuse)")
 
 
 class Receiving:
@@ -71,7 +76,8 @@ class Receiving:
         """Until a signal or termscu."""
         scp = self.scp()
         try:
-            scp.serve(port=self._options.port, ready=self._ready)
+            # A named address, since IPv6 sockets of all interfaces take IPv4 too.
+            scp.serve("::" if self._options.ip == "6" else "", self._options.port, ready=self._ready)
         except OSError as error:
             if self._listening:
                 raise
@@ -115,7 +121,7 @@ class Receiving:
             maximum_associations=options.max_associations,
             require_called_ae_title=options.check_called_aetitle,
             calling_ae_titles=frozenset(options.allow_calling_aetitle) or None,
-            refuse=self._refusal(),
+            refuse=_refuse_all if options.refuse else None,
         )
 
     def _services(self) -> list[Service]:
@@ -145,19 +151,6 @@ class Receiving:
         profile = load(*self._options.config_file, requestor=False)
         return {context.abstract_syntax: SupportedContext(context.transfer_syntaxes) for context in profile.contexts}
 
-    def _refusal(self) -> Callable[[AssociateRQ], Reject | None] | None:
-        """--refuse and --reject as a policy for whole requests."""
-        options = self._options
-
-        def refuse(request: AssociateRQ) -> Reject | None:
-            if options.refuse:
-                return Reject(1, 1, 1, "every association is refused (--refuse)")
-            if options.reject and request.user_information.implementation_class_uid is None:
-                return Reject(1, 1, 1, "no implementation class UID (--reject)")
-            return None
-
-        return refuse if options.refuse or options.reject else None
-
     def _tls(self) -> "ssl.SSLContext | None":
         if not self._options.tls:
             return None
@@ -165,7 +158,7 @@ class Receiving:
 
         return acceptor_context(self._options)
 
-    def _ready(self, server: Server) -> None:
+    def _ready(self, server: "Server") -> None:
         """Tell that peers may come."""
         self._listening = True
         self._log.info("listening", port=server.port)

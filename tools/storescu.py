@@ -136,7 +136,7 @@ class Sending:
         self.codes.append(code)
         self._stored += result.stored
         if result.status is None:
-            self._log.error("not sent", file=str(result.path), why=result.error)
+            self._log.error("not sent", file=str(result.path), why=result.error.removeprefix(f"{result.path}: "))
         else:
             say = (
                 self._log.info if code is ExitCode.SUCCESS else self._log.warning if result.stored else self._log.error

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..spec.upper_layer import EMPTY, UpperLayerSpec, load
-from .exit_codes import ExitCode
+from .exit_codes import ExitCode, Failure
 
 if TYPE_CHECKING:
     from transitions.extensions import GraphMachine
@@ -115,5 +115,8 @@ def _svg(spec: UpperLayerSpec, path: str) -> int:
     if missing:
         print(f"dulcet table: --svg needs {missing}, which is not installed; --mermaid needs nothing", file=sys.stderr)
         return ExitCode.FAILURE
-    _chart(spec, "graphviz").get_combined_graph().draw(path, format="svg", prog="dot")
+    try:
+        _chart(spec, "graphviz").get_combined_graph().draw(path, format="svg", prog="dot")
+    except OSError as error:
+        raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{path} cannot be written: {error.strerror}") from error
     return ExitCode.SUCCESS

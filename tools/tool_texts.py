@@ -37,6 +37,8 @@ class Tool:
     """In their order."""
     examples: tuple[tuple[str, str], ...]
     """What one wants, and the command line (without `dulcet`)."""
+    records: tuple[tuple[str, str], ...]
+    """What --json prints besides `record`, which names its kind: the kinds and their fields, in their order."""
 
 
 _PEER = (
@@ -55,6 +57,7 @@ TOOLS = {
             ("See what is negotiated", "echoscu -v -aet ME -aec ARCHIVE localhost 11112"),
             ("The same over TLS, one record a line", "echoscu --json +tls key.pem cert.pem localhost 2762"),
         ),
+        (("echo", "status seconds"), ("summary", "words peer status exit_code")),
     ),
     "storescu": Tool(
         "send files to a peer (Storage, C-STORE)",
@@ -65,6 +68,10 @@ TOOLS = {
             ("Send two files", "storescu -aec ARCHIVE pacs.example.org 11112 a.dcm b.dcm"),
             ("Send a directory tree and go on after failures", "storescu +sd +r -nh localhost 11112 study/"),
             ("Only some files, one record a line", "storescu --json +sd +sp '*.dcm' localhost 11112 study/"),
+        ),
+        (
+            ("store", "file sop_class_uid sop_instance_uid transfer_syntax_uid bytes status error"),
+            ("summary", "words stored files peer exit_code"),
         ),
     ),
     "storescp": Tool(
@@ -77,6 +84,11 @@ TOOLS = {
             ("Compressed objects too, a folder per study", "storescp +xa -su study -od incoming 11112"),
             ("Run a program on each file", "storescp -od incoming -xcr 'process #p/#f #a' 11112"),
         ),
+        (
+            ("listening", "port"),
+            ("object", "outcome status file bytes sop_class_uid sop_instance_uid calling peer"),
+            ("summary", "words stored failed exit_code"),
+        ),
     ),
     "termscu": Tool(
         "ask a server to stop (DCMTK's private Shutdown SOP class)",
@@ -87,5 +99,6 @@ TOOLS = {
             ("Stop a server", "termscu -aec ARCHIVE localhost 11112"),
             ("See what it answers", "termscu -v localhost 11112"),
         ),
+        (("summary", "words peer exit_code"),),
     ),
 }

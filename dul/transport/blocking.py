@@ -18,15 +18,24 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from ..primitives import CLOSE, CONNECT, Output, Transport
 from .outbox import front, take
 from .sansio import E, SansIO
-from .sockets import Address, begin_connect, named, prepare, reset
+from .sockets import (
+    CONNECT_SECONDS,
+    HANDSHAKE_SECONDS,
+    RECEIVE_BUFFER,
+    WRITE_SECONDS,
+    Address,
+    begin_connect,
+    find,
+    named,
+    prepare,
+    reset,
+)
 
 if TYPE_CHECKING:
     import ssl
 
     from .tls_layer import TlsLayer
 
-RECEIVE_BUFFER = 1 << 18
-"""Bytes one read may bring: two PDUs of the length we announce; larger ones measured no faster (4.5 GB/s)."""
 VECTORS = 64
 """Buffers one system call takes (IOV_MAX is 1024 on Linux, 16 is all POSIX promises)."""
 ROUNDS = 8
@@ -51,9 +60,9 @@ class BlockingDriver(Generic[E]):
         server_side: bool = False,
         server_hostname: str | None = None,
         family: int = socket.AF_UNSPEC,
-        connect_seconds: float = 10.0,
-        write_seconds: float = 30.0,
-        handshake_seconds: float = 10.0,
+        connect_seconds: float = CONNECT_SECONDS,
+        write_seconds: float = WRITE_SECONDS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.thing = thing
@@ -94,8 +103,8 @@ class BlockingDriver(Generic[E]):
         accepted: bool = True,
         tls: "ssl.SSLContext | None" = None,
         server_hostname: str | None = None,
-        write_seconds: float = 30.0,
-        handshake_seconds: float = 10.0,
+        write_seconds: float = WRITE_SECONDS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> Self:
         """Drive `thing` over a socket that stands: accepted, or connected and waiting for CONNECT."""
@@ -203,7 +212,7 @@ class BlockingDriver(Generic[E]):
         host, port = self._address
         try:
             found = socket.getaddrinfo(host, port, self._family, socket.SOCK_STREAM)
-        except OSError as error:  # gaierror is one
+        except (OSError, UnicodeError) as error:  # gaierror is the one; the other is a name IDNA has no room for
             self._lost(named(error, self._address), now)
             return
         self._candidates = deque((kind, how, protocol, address) for kind, how, protocol, _, address in found)

@@ -81,7 +81,7 @@ class TlsLayer(Generic[E]):
     def receive(self, data: bytes | memoryview, now: float) -> list[E]:
         """Ciphertext."""
         caused = self.tick(now)
-        if self._over or not self._started:
+        if self._over or not self._started or not data:
             return caused
         if not self._heard and data[0] not in (HANDSHAKE_RECORD, ALERT_RECORD):
             return caused + self._fail(TlsError(_plaintext(data[0])), now, alert=False)
@@ -92,7 +92,9 @@ class TlsLayer(Generic[E]):
             self._incoming.write(view[start : start + STEP])
             if not self.ready:
                 caused += self._handshake(now)
-            if self.ready and not self._over:
+            if self._over:
+                return caused
+            if self.ready:
                 caused += self._decrypt(plaintext, now)
         if plaintext and not self._over:
             caused += self.thing.receive(b"".join(plaintext), now)
@@ -178,9 +180,11 @@ class TlsLayer(Generic[E]):
             failure = None  # close_notify
         caused = self.thing.receive(b"".join(plaintext), now) if plaintext else []
         plaintext.clear()
-        self._pump()
-        if failure is not None:
+        if failure is not None:  # OpenSSL takes nothing more: an answer could not leave
             return caused + self._fail(failure, now, alert=True)
+        self._pump()
+        if self._over:  # the thing closed of itself on what it just heard
+            return caused
         caused += self._end(now)
         self._close()
         return caused

@@ -35,7 +35,7 @@ class Archive:
         )
         options = {"timeouts": Timeouts(artim=2.0)} | options
         self._scp = SCP(
-            "DULCET", [Verification(), self._storage, *services], trace=trace, on_event=self._heard, **options
+            "DULCET", [*services, Verification(), self._storage], trace=trace, on_event=self._heard, **options
         )
         self._stack = ExitStack()
 

@@ -88,19 +88,18 @@ def instance(
 ) -> Path:
     """A small instance, the number-th; `after` are elements between (0008,0060) and (0010,0010)."""
     uid = f"{ROOT}.{number}"
-    image = ((0x7FE0, 0x0010), "OW", pixels) if pixels[:2] != ENCAPSULATED[:2] else (None, "", pixels)
+    compressed = pixels.startswith(ENCAPSULATED)
     encoded = b"".join(
-        element(tag, vr, value, syntax=syntax) if vr else value
-        for tag, vr, value in (
-            ((0x0008, 0x0016), "UI", sop_class),
-            ((0x0008, 0x0018), "UI", uid),
-            ((0x0008, 0x0060), "CS", "OT"),
-            (None, "", after),
-            ((0x0010, 0x0010), "PN", "Live^Test"),
-            ((0x0010, 0x0020), "LO", "LIVE"),
-            ((0x0020, 0x000D), "UI", f"{ROOT}.0"),
-            ((0x0020, 0x000E), "UI", f"{ROOT}.0.1"),
-            image,
+        (
+            element((0x0008, 0x0016), "UI", sop_class, syntax=syntax),
+            element((0x0008, 0x0018), "UI", uid, syntax=syntax),
+            element((0x0008, 0x0060), "CS", "OT", syntax=syntax),
+            after,
+            element((0x0010, 0x0010), "PN", "Live^Test", syntax=syntax),
+            element((0x0010, 0x0020), "LO", "LIVE", syntax=syntax),
+            element((0x0020, 0x000D), "UI", f"{ROOT}.0", syntax=syntax),
+            element((0x0020, 0x000E), "UI", f"{ROOT}.0.1", syntax=syntax),
+            pixels if compressed else element((0x7FE0, 0x0010), "OW", pixels, syntax=syntax),
         )
     )
     return part10(folder, uid, encoded, sop_class=sop_class, syntax=syntax)

@@ -28,6 +28,19 @@ ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
 """DCMTK leaves Nagle's algorithm on unless told otherwise, and loses 40 ms with each message."""
 
 
+LEASH = (
+    sys.executable,
+    "-ISc",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""Starts a program that the kernel kills when we are gone, even by SIGKILL (PR_SET_PDEATHSIG)."""
+
+
+def leashed(command: Sequence[object]) -> list[str]:
+    """A command line whose process does not outlive this one, where the system can see to that."""
+    return [*(LEASH if sys.platform == "linux" else ()), *map(str, command)]
+
+
 @cache
 def find(name: str, sign: str) -> str | None:
     """The absolute path of a program whose `--version` says `sign`."""
@@ -77,7 +90,7 @@ class Process:
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                leashed(self.command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 cwd=log.parent, env=ENVIRONMENT,
             )  # fmt: skip
 
@@ -207,10 +220,10 @@ class Orthanc:
             raise
 
     def ask(self, method: str, path: str, content: object = None) -> tuple[int, bytes]:
-        """One request: status and body."""
+        """One request, of bytes or of what becomes JSON: status and body."""
         connection = HTTPConnection("127.0.0.1", self.http_port, timeout=SECONDS)
         try:
-            connection.request(method, path, None if content is None else json.dumps(content))
+            connection.request(method, path, content if isinstance(content, bytes) else json.dumps(content))
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -228,9 +241,14 @@ class Orthanc:
         status, body = self.ask("PUT", f"/modalities/{name}", modality)
         assert status == 200, body
 
+    def put(self, file: Path) -> str:
+        """Take a file into the archive; its identifier there."""
+        status, body = self.ask("POST", "/instances", file.read_bytes())
+        assert status == 200, body
+        return str(json.loads(body)["ID"])
+
     def instance(self, sop_instance_uid: str) -> str:
         """Its identifier of an instance."""
-        _, body = self.ask("POST", "/tools/lookup", sop_instance_uid)
         _, body = self.ask("POST", "/tools/find", {"Level": "Instance", "Query": {"SOPInstanceUID": sop_instance_uid}})
         (found,) = json.loads(body)
         return str(found)
@@ -246,7 +264,7 @@ class Pynetdicom:
         script = Path(__file__).with_name("live_pynetdicom.py")
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                leashed([sys.executable, script]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 start_new_session=True, text=True,
             )  # fmt: skip
         self._log = log

@@ -13,11 +13,14 @@ from typing import Any
 
 from pydicom import dcmread
 from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 _config.STORE_SEND_CHUNKED_DATASET = True
 
 VERIFICATION = "1.2.840.10008.1.1"
 SERVERS: dict[int, Any] = {}
+REJECTIONS: list[Any] = []
+"""A-ASSOCIATE-RJ that came for the last request. (pynetdicom itself now and then calls such an association aborted.)"""
 
 
 def tls(options: dict[str, Any], kind: int) -> SSLContext | None:
@@ -66,7 +69,8 @@ def serve(options: dict[str, Any]) -> dict[str, Any]:
         evt_handlers=[(evt.EVT_C_STORE, store)],
         ssl_context=tls(options, PROTOCOL_TLS_SERVER),
     )
-    port = int(server.socket.getsockname()[1])
+    assert server is not None  # it does not block
+    port = int(server.server_address[1])
     SERVERS[port] = server
     return {"port": port}
 
@@ -80,9 +84,15 @@ def stop(options: dict[str, Any]) -> dict[str, Any]:
 def associate(options: dict[str, Any], contexts: list[Any]) -> Any:
     """Request an association with our SCP."""
     context = tls(options, PROTOCOL_TLS_CLIENT)
+    REJECTIONS.clear()
+
+    def heard(event: Any) -> None:
+        REJECTIONS.extend([event.pdu] if isinstance(event.pdu, A_ASSOCIATE_RJ) else [])
+
     return entity(options).associate(
         "127.0.0.1", options["port"], contexts=contexts, ae_title=options.get("called", "DULCET"),
         max_pdu=options.get("maximum_length", 16384), tls_args=None if context is None else (context, "localhost"),
+        evt_handlers=[(evt.EVT_PDU_RECV, heard)],
     )  # fmt: skip
 
 
@@ -94,9 +104,8 @@ def ending(association: Any, how: str = "release") -> dict[str, Any]:
     }
     if association.is_established:
         getattr(association, how)()
-    rejection = association.acceptor.primitive if association.is_rejected else None
-    if rejection is not None:
-        said["rejection"] = [rejection.result, rejection.result_source, rejection.diagnostic]
+    for rejection in REJECTIONS:
+        said["rejection"] = [rejection.result, rejection.source, rejection.reason_diagnostic]
     for word in ("released", "rejected", "aborted"):
         if getattr(association, f"is_{word}"):
             said["ended"] = word

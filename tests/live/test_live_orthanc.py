@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificates
+from data_sets import DEFLATED, EXPLICIT, IMPLICIT
 from dulcet.acse.events import Rejected, Released
 from dulcet.dul.transport.tls import client_context, server_context
 from live_archive import Archive
 from live_instances import (
-    DEFLATED,
-    EXPLICIT,
-    IMPLICIT,
     NEAR_LOSSLESS,
     SYNTAXES,
     UNCOMPRESSED,
@@ -162,7 +160,7 @@ def test_it_sends_us_its_archive(
     with Archive(tmp_path, trace, maximum_length=length) as archive:
         orthanc.knows("dulcet", "DULCET", archive.port)
         for file in [*made, *files]:  # some are the same instance
-            (name,) = upload(orthanc, [file])
+            name = orthanc.put(file)
             assert tell(orthanc, "store", {"Resources": [name], "Synchronous": True}) == 200
             outcome = archive.outcomes[-1]
             assert outcome.path is not None
@@ -175,24 +173,11 @@ def test_it_sends_us_its_archive(
     proven("Orthanc", "SCP", "C-STORE", *what, f"our max PDU {length or 'unlimited'}")
 
 
-def upload(orthanc: Orthanc, files: list[Path]) -> list[str]:
-    """Put files into the archive by way of REST; its names for them."""
-    from http.client import HTTPConnection
-
-    names = []
-    for file in files:
-        connection = HTTPConnection("127.0.0.1", orthanc.http_port)
-        connection.request("POST", "/instances", file.read_bytes())
-        names.append(str(json.loads(connection.getresponse().read())["ID"]))
-        connection.close()
-    return names
-
-
 def test_many_on_one_association(
     orthanc: Orthanc, entity: Entity, tmp_path: Path, trace: Trace, proven: Proven
 ) -> None:
     files = [instance(tmp_path, 400 + number) for number in range(30)]
-    names = upload(orthanc, files)
+    names = [orthanc.put(file) for file in files]
     with Archive(tmp_path, trace) as archive:
         orthanc.knows("dulcet", "DULCET", archive.port)
         assert tell(orthanc, "store", names) == 200

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificates
+from data_sets import IMPLICIT
 from dulcet.acse.events import Initiator
 from dulcet.dul.items import ProposedContext
 from dulcet.dul.transport.tls import client_context
 from live_instances import (
-    IMPLICIT,
     NEAR_LOSSLESS,
     SYNTAXES,
     UNCOMPRESSED,

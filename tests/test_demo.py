@@ -1,0 +1,78 @@
+"""`dulcet demo`: exit code 0 means that every step held, and only that."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dulcet.services.incoming import FileStore
+from dulcet.services.storage import Storage
+from dulcet.tools import demo
+from tool_runs import Tool, dicom_file
+
+
+@pytest.fixture
+def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
+    return Tool(capsys)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2)]
+
+
+def test_all_of_it_holds(tool: Tool, files: list[Path]) -> None:
+    ran = tool("demo", *files)
+    assert (ran.code, ran.err) == (0, "")
+    assert [line for line in ran.out.splitlines() if line.startswith(("ok", "FAIL"))][-1] == "ok   all of it held"
+    assert "FAIL" not in ran.out
+    assert "C-STORE: 2 of 2 files" in ran.out
+    assert "the data sets of 2 of 2 files are on the disk, byte for byte" in ran.out
+    assert ran.out.count("- A-ASSOCIATE-RQ -") == 2
+
+
+def test_the_files_of_pydicom(tool: Tool) -> None:
+    ran = tool("demo")
+    assert ran.code == 0
+    assert "transfer syntaxes" in ran.out
+
+
+def test_what_cannot_be_sent_is_left_out(tool: Tool, files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no DICOM file")
+    assert "C-STORE: 2 of 2 files" in tool("demo", tmp_path).out
+
+
+def test_no_files_are_no_success(tool: Tool, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = tool("demo", tmp_path / "empty")
+    assert ran.code == 1
+    assert "FAIL C-STORE: 0 of 0 files" in ran.out
+
+
+def test_a_step_that_fails(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Any = demo._digest
+    monkeypatch.setattr(demo, "_digest", lambda path: real(path) + str(path).encode())
+    ran = tool("demo", *files)
+    assert ran.code == 1
+    assert "FAIL the data sets of 0 of 2 files" in ran.out
+    assert ran.out.endswith("FAIL 1 steps failed\n")
+
+
+def test_a_store_that_fails(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(directory: Path, **options: Any) -> Storage:
+        return Storage(FileStore(directory, max_object_bytes=1), **options)
+
+    monkeypatch.setattr(demo, "Storage", full)
+    ran = tool("demo", *files)
+    assert ran.code == 1
+    assert "FAIL C-STORE: 0 of 2 files" in ran.out
+    assert "FAIL the data sets of 0 of 2 files" in ran.out
+    assert ran.out.endswith("FAIL 2 steps failed\n")
+
+
+def test_a_server_that_does_not_stop(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "Shutdown", type("Deaf", (), {"supports": lambda *_: None, "proposes": ()}))
+    monkeypatch.setattr(demo, "STOP_SECONDS", 0.1)
+    ran = tool("demo", *files)
+    assert ran.code == 1
+    assert "FAIL termscu: the SCP accepted the association, but should stop" in ran.out
+    assert "FAIL the SCP has stopped" in ran.out

@@ -1,0 +1,105 @@
+"""`dulcet table`: Table 9-10 for people, for programs and as charts."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from table_9_10 import CELLS, EVENTS, STATES
+from tool_runs import Tool
+
+
+@pytest.fixture
+def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
+    return Tool(capsys)
+
+
+def test_the_grid(tool: Tool) -> None:
+    ran = tool("table")
+    lines = ran.out.splitlines()
+    assert (ran.code, ran.err) == (0, "")
+    assert lines[0].split() == [f"Sta{n}" for n in range(1, 14)]
+    assert [line.split()[0] for line in lines[1:20]] == [f"Evt{n}" for n in range(1, 20)]
+    for line, event in zip(lines[1:20], EVENTS, strict=True):
+        assert line.split()[1:14] == [CELLS[state].get(event, ".").split()[0] for state in STATES]
+    assert "cells filled" in lines[-1]
+
+
+def test_one_state(tool: Tool) -> None:
+    ran = tool("table", "Sta8")
+    assert ran.code == 0
+    assert ran.out.startswith("Sta8: ")
+    assert "Evt14" in ran.out
+    assert "AR-4" in ran.out
+    assert "-> Sta13" in ran.out
+    assert "ARTIM runs" in tool("table", "Sta13").out
+
+
+def test_questions_have_two_answers(tool: Tool) -> None:
+    lines = tool("table", "Sta2").out.splitlines()
+    first = next(number for number, line in enumerate(lines) if "AE-6" in line)
+    assert lines[first].endswith("?")
+    assert lines[first + 1].strip().startswith("yes: ")
+    assert lines[first + 2].strip().startswith("no: ")
+
+
+def test_no_such_state(tool: Tool) -> None:
+    ran = tool("table", "Sta14")
+    assert ran.code == 2
+    assert "there is no state 'Sta14': Sta1 to Sta13 expected" in ran.err
+
+
+def test_json(tool: Tool) -> None:
+    table = json.loads(tool("table", "--json").out)
+    assert table.keys() == {"states", "events", "cells"}
+    assert (len(table["states"]), len(table["events"])) == (13, 19)
+    assert table["cells"]["Evt1"] == {"Sta1": {"action": "AE-1", "next": ["Sta4"]}}
+    one = json.loads(tool("table", "--json", "Sta1").out)
+    assert {event: list(cells) for event, cells in one["cells"].items()} == {"Evt1": ["Sta1"], "Evt5": ["Sta1"]}
+
+
+def test_mermaid(tool: Tool) -> None:
+    ran = tool("table", "--mermaid")
+    assert ran.code == 0
+    assert "stateDiagram" in ran.out
+    assert "Sta1 --> Sta4: Evt1 / AE-1" in ran.out
+
+
+def test_forms_exclude_each_other(tool: Tool) -> None:
+    assert tool("table", "--json", "--mermaid").code == 2
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_svg(tool: Tool, tmp_path: Path) -> None:
+    chart = tmp_path / "chart.svg"
+    ran = tool("table", "--svg", chart)
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert "<svg" in chart.read_text()
+    assert "Evt1 / AE&#45;1" in chart.read_text()
+    assert list(tmp_path.iterdir()) == [chart]
+
+
+def test_svg_without_graphviz(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    ran = tool("table", "--svg", tmp_path / "chart.svg")
+    assert ran.code == 1
+    assert "Graphviz (the program dot, Debian package graphviz)" in ran.err
+    assert "--mermaid needs nothing" in ran.err
+
+
+def test_svg_without_its_package(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    ran = tool("table", "--svg", tmp_path / "chart.svg")
+    assert ran.code == 1
+    assert "pip install 'dulcet[graph]'" in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_svg_that_cannot_be_written(tool: Tool, tmp_path: Path) -> None:
+    if shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+    (tmp_path / "file").touch()
+    ran = tool("table", "--svg", tmp_path / "file" / "chart.svg")
+    assert ran.code == 43
+    assert "chart.svg cannot be written" in ran.err
