@@ -10,7 +10,7 @@ protocol version) is read, not refused.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import ClassVar, Self
+from typing import ClassVar, Self, get_args
 
 from ..spec import codes
 from .errors import UNEXPECTED_PARAMETER, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
@@ -182,14 +182,14 @@ def _variable_items(data: memoryview, context_type: int, what: str) -> tuple[str
             raise DecodeError(fault, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.1")
         last = type_
         found[type_].append(value)
-    application_contexts, contexts, user_data = found.values()
-    for name, found_items in (("application context", application_contexts), ("user information", user_data)):
-        if len(found_items) > 1:
-            fault = f"{what} with {len(found_items)} {name} items"
+    for type_, called in ((0x10, "application context"), (0x50, "user information")):
+        if len(found[type_]) > 1:
+            fault = f"{what} with {len(found[type_])} {called} items"
             raise DecodeError(fault, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.2")
-    if not application_contexts:
+    if not found[0x10]:
         raise DecodeError(f"{what} without application context item", clause="PS3.8 9.3.2")
-    return decode_uid(application_contexts[0], "application-context-name"), contexts, user_data[0] if user_data else None
+    name = decode_uid(found[0x10][0], "application-context-name")
+    return name, found[context_type], found[0x50][0] if found[0x50] else None
 
 
 def _fixed_body(body: memoryview, what: str) -> memoryview:
@@ -319,15 +319,7 @@ class Abort:
 Pdu = AssociateRQ | AssociateAC | AssociateRJ | PDataTF | ReleaseRQ | ReleaseRP | Abort
 """Any of the seven."""
 
-_DECODERS: dict[int, Callable[[memoryview], Pdu]] = {
-    AssociateRQ.type: AssociateRQ.decode,
-    AssociateAC.type: AssociateAC.decode,
-    AssociateRJ.type: AssociateRJ.decode,
-    PDataTF.type: PDataTF.decode,
-    ReleaseRQ.type: ReleaseRQ.decode,
-    ReleaseRP.type: ReleaseRP.decode,
-    Abort.type: Abort.decode,
-}
+_DECODERS: dict[int, Callable[[memoryview], Pdu]] = {pdu.type: pdu.decode for pdu in get_args(Pdu)}
 
 
 def decode(data: bytes | memoryview) -> Pdu:

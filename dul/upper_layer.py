@@ -24,8 +24,8 @@ from transitions import MachineError
 from .actions import Acceptable, Actions, Fault
 from .errors import INVALID_PARAMETER_VALUE, UNEXPECTED_PDU, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
 from .machine import MACHINE, SPEC
-from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ, decode_body, decode_pdvs
 from .p_data import PDV_OVERHEAD
+from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ, decode_body, decode_pdvs
 from .primitives import (
     AAbortRequest,
     AAssociateRequest,
@@ -270,10 +270,8 @@ class UpperLayer:
             return self._still_heard(event)
         shortest, longest = _LENGTHS.get(type_) or (PDV_OVERHEAD, self._p_data_limit)
         if not shortest <= length <= longest:
-            name = _EVENTS[type_][1]
-            return self._invalid(
-                length, Fault(INVALID_PARAMETER_VALUE, f"{name} of length {length}, not {shortest} to {longest}")
-            )
+            what = f"{_EVENTS[type_][1]} of length {length}, not {shortest} to {longest}"
+            return self._invalid(length, Fault(INVALID_PARAMETER_VALUE, what))
         if type_ == _P_DATA:
             return self._take_run(length)
         body = self._stream.body(length)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from dulcet.acse.policy import Policy, Reject, SupportedContext, is_title
+from dulcet.acse.policy import Policy, Reject, SupportedContext
 from dulcet.dul.errors import LocalProtocolError
 from dulcet.dul.items import UserInformation
 from dulcet.dul.pdu import AssociateRJ
@@ -90,13 +90,3 @@ def test_defaults() -> None:
 def test_another_policy_is_made_by_replacing() -> None:
     policy = dataclasses.replace(Policy(ae_title="ONE"), ae_title="TWO", maximum_length=0)
     assert (policy.ae_title, policy.user_information.maximum_length) == ("TWO", 0)
-
-
-@pytest.mark.parametrize("title", ["A", "ARCHIVE", "A B", " A ", "!\"#$%&'()*+,-./:", "0123456789ABCDEF"])
-def test_titles(title: str) -> None:
-    assert is_title(title)
-
-
-@pytest.mark.parametrize("title", ["", "   ", "A\\B", "A\x00", "A\n", "\x7f", "Ä", "0123456789ABCDEFG"])
-def test_what_is_no_title(title: str) -> None:
-    assert not is_title(title)

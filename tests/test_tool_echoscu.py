@@ -210,11 +210,11 @@ def test_rejected(tool: Tool) -> None:
         ([USER_ABORT], [], 70, "peer's service user"),
         ([PROVIDER_ABORT], [], 72, "peer's service provider"),
         ([CLOSE], [], 73, "transport connection"),
-        ([HOLD], ["-ta", "0.3"], 74, "timeout"),
+        ([HOLD], ["-ta", "0.3"], 74, "waited 0.3 s"),
         ([ACCEPTED, USER_ABORT], [], 70, "peer's service user"),
         ([ACCEPTED, PROVIDER_ABORT], [], 72, "peer's service provider"),
         ([ACCEPTED, CLOSE], [], 73, "transport connection"),
-        ([ACCEPTED, HOLD], ["-td", "0.3", "-ta", "0.3"], 74, "timeout"),
+        ([ACCEPTED, HOLD], ["-td", "0.3", "-ta", "0.3"], 74, "waited 0.3 s"),
         ([b"GET / HTTP/1.1\r\n"], [], 72, "service provider"),
     ],
 )

@@ -232,7 +232,7 @@ def test_the_association_ends_in_the_middle(
         ran = tool("storescu", "-nh", *words, "127.0.0.1", peer.port, *files)
     assert ran.code == code
     assert ran.out.startswith("0 of 3 files stored")
-    assert "E: association aborted by" in ran.err
+    assert ran.err.startswith("E: ")
 
 
 def test_an_abort_in_the_middle_of_a_large_object(tool: Tool, tmp_path: Path) -> None:

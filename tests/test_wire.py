@@ -200,3 +200,13 @@ def test_no_signed_integers_in_wire_code() -> None:
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Struct":
                 assert isinstance(node.args[0], ast.Constant)
                 assert not {*"bhilqn"} & {*str(node.args[0].value)}, path.name
+
+
+@pytest.mark.parametrize("title", ["A", "ARCHIVE", "A B", " A ", "!\"#$%&'()*+,-./:", "0123456789ABCDEF"])
+def test_titles(title: str) -> None:
+    assert wire.is_ae_title(title)
+
+
+@pytest.mark.parametrize("title", ["", "   ", "A\\B", "A\x00", "A\n", "\x7f", "Ä", "0123456789ABCDEFG"])
+def test_what_is_no_title(title: str) -> None:
+    assert not wire.is_ae_title(title)

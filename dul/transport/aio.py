@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..primitives import CONNECT
 from .aio_driver import AsyncioDriver
 from .sansio import E, SansIO
-from .sockets import Address, named, prepare
+from .sockets import CONNECT_SECONDS, HANDSHAKE_SECONDS, WRITE_SECONDS, Address, named, prepare
 
 __all__ = ["AsyncioDriver", "connect"]
 
@@ -22,9 +22,9 @@ async def connect(
     tls: ssl.SSLContext | None = None,
     server_hostname: str | None = None,
     family: int = socket.AF_UNSPEC,
-    connect_seconds: float = 10.0,
-    write_seconds: float = 30.0,
-    handshake_seconds: float = 10.0,
+    connect_seconds: float = CONNECT_SECONDS,
+    write_seconds: float = WRITE_SECONDS,
+    handshake_seconds: float = HANDSHAKE_SECONDS,
 ) -> AsyncioDriver[E]:
     """Make the connection the thing's outbox asks for first, TLS included; return when it stands.
 
@@ -43,9 +43,10 @@ async def connect(
         thing.outbox.popleft()
     try:
         sock = await _dial(loop, address, family, connect_seconds)
-    except OSError as error:
-        driver.failed(named(error, address))
-        raise driver.error or error from error
+    except (OSError, UnicodeError) as error:
+        failure = named(error, address)
+        driver.failed(failure)
+        raise driver.error or failure from error
     await _stand(loop, driver, sock)
     if driver.error is not None:
         raise driver.error

@@ -17,11 +17,9 @@ from typing import Any, Generic, cast
 
 from ..primitives import CLOSE, CONNECT, Output, Transport
 from .sansio import E, SansIO
-from .sockets import NO_LINGER
+from .sockets import HANDSHAKE_SECONDS, NO_LINGER, RECEIVE_BUFFER, WRITE_SECONDS
 from .tls_layer import TlsLayer
 
-RECEIVE_BUFFER = 1 << 18
-"""Bytes one read may bring, shared by all connections of a thread."""
 JOIN = 1 << 14
 """Pieces up to this size are copied together into one write; larger ones are written as they are."""
 BURST = 1 << 20
@@ -57,8 +55,8 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
         tls: ssl.SSLContext | None = None,
         server_side: bool = False,
         server_hostname: str | None = None,
-        write_seconds: float = 30.0,
-        handshake_seconds: float = 10.0,
+        write_seconds: float = WRITE_SECONDS,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
     ) -> None:
         self.thing = thing
         self.tls: TlsLayer[E] | None = None

@@ -25,7 +25,6 @@ from .sockets import (
     WRITE_SECONDS,
     Address,
     begin_connect,
-    find,
     named,
     prepare,
     reset,
@@ -212,7 +211,7 @@ class BlockingDriver(Generic[E]):
         host, port = self._address
         try:
             found = socket.getaddrinfo(host, port, self._family, socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:  # gaierror is the one; the other is a name IDNA has no room for
+        except (OSError, UnicodeError) as error:  # gaierror is an OSError, a name IDNA refuses a UnicodeError
             self._lost(named(error, self._address), now)
             return
         self._candidates = deque((kind, how, protocol, address) for kind, how, protocol, _, address in found)

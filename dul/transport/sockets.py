@@ -95,7 +95,9 @@ def reset(sock: socket.socket) -> None:
         sock.close()
 
 
-def named(error: OSError, address: Address) -> OSError:
-    """The same error, saying which address it is about."""
+def named(error: OSError | UnicodeError, address: Address) -> OSError:
+    """The same error, saying which address it is about; of a name that IDNA refuses, that there is no such host."""
+    if isinstance(error, UnicodeError):
+        error = socket.gaierror(socket.EAI_NONAME, "not a host name")
     text = error.strerror or str(error) or type(error).__name__
     return type(error)(error.errno, f"{address[0]} port {address[1]}: {text}")

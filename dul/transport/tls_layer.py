@@ -13,6 +13,7 @@ from typing import Generic
 
 from ..primitives import CLOSE, CONNECT, Output, Transport
 from .sansio import E, SansIO
+from .sockets import HANDSHAKE_SECONDS
 from .tls import TlsError, explain
 
 RECORD = 1 << 14
@@ -37,7 +38,7 @@ class TlsLayer(Generic[E]):
         *,
         server_side: bool,
         server_hostname: str | None = None,
-        handshake_seconds: float = 10.0,
+        handshake_seconds: float = HANDSHAKE_SECONDS,
     ) -> None:
         self.thing = thing
         self.outbox: deque[Output] = deque()
