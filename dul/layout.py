@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..spec import codes
-from .stream import HEADER_LENGTH as HEADER
+from .stream import HEADER_LENGTH
+
+HEADER = HEADER_LENGTH
 
 
 class Field(NamedTuple):

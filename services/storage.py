@@ -4,6 +4,8 @@ The SCU maps the file and sends its data set as it lies there, if its transfer s
 ones it converts. The SCP streams each data set into a `FileStore` and answers when the object is safe there.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +21,7 @@ from ..dimse.messages import Request, Response
 from ..dimse.status import SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNIZED_OPERATION, Status
 from .errors import NoAcceptedContext
 from .incoming import FileStore, IncomingObject
+from .log import Log, logger
 from .outgoing import OutgoingFile, Unsendable, scan
 from .proposing import Batch, choose, propose
 from .service import Caller, Operation, Service
@@ -164,6 +167,7 @@ class Storage(Service):
         contexts: the SOP classes to accept and how; None accepts every storage class that is known.
         promiscuous: accept SOP classes that are not known, too.
         on_stored: called with (caller, outcome) after each object, before its response, in the thread that stored it.
+        log: told of objects that were refused or kept beside another one; by default dulcet's own.
     """
 
     def __init__(
@@ -174,6 +178,7 @@ class Storage(Service):
         contexts: Mapping[str, SupportedContext] | None = None,
         promiscuous: bool = False,
         on_stored: Callable[[Caller, StoreOutcome], None] | None = None,
+        log: Log | None = None,
     ) -> None:
         self.store = store if isinstance(store, FileStore) else FileStore(store)
         self.blocking = self.store.durable and not self.store.ignore
@@ -181,6 +186,10 @@ class Storage(Service):
         self._contexts = contexts
         self._promiscuous = promiscuous
         self._on_stored = on_stored
+        self._log = log or logger()
+        self._lock = threading.Lock()  # objects of several associations are stored by several threads
+        self.counts: Counter[str] = Counter()
+        """How many objects came to which outcome; the words are those of `StoreOutcome.outcome`."""
 
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
         """The storage classes it was told to accept."""
@@ -201,6 +210,18 @@ class Storage(Service):
             calling_ae_title=caller.agreement.calling_ae_title,
         )
 
+    def _note(self, caller: Caller, outcome: StoreOutcome) -> None:
+        with self._lock:
+            self.counts[outcome.outcome] += 1
+        if outcome.outcome not in _UNREMARKABLE:
+            self._log.warning(
+                f"object {outcome.outcome}",
+                status=f"0x{outcome.status:04X}",
+                peer=str(caller.address[0]),
+                calling=caller.agreement.calling_ae_title,
+                why=outcome.error_comment,
+            )
+
     def perform(self, operation: Operation) -> Response:
         """C-STORE-RSP, once the object is where `FileStore` promises."""
         request, sink = operation.request, operation.sink
@@ -210,6 +231,7 @@ class Storage(Service):
             sink.discard()
             return request.response(SOP_CLASS_NOT_SUPPORTED)
         outcome = sink.finish()
+        self._note(operation.caller, outcome)
         if self._on_stored is not None:
             self._on_stored(operation.caller, outcome)
         if outcome.status == SUCCESS:
@@ -219,6 +241,9 @@ class Storage(Service):
             error_comment=outcome.error_comment or None,
             offending_element=outcome.offending_elements,
         )
+
+
+_UNREMARKABLE = ("stored", "identical", "ignored")
 
 
 def _is_known(uid: str) -> bool:

@@ -1,4 +1,15 @@
-"""The standard as data: tables in TOML, and the loaders that refuse a malformed one."""
+"""The standard as data: tables in TOML, and the loaders that refuse a malformed one.
+
+`upper_layer` (PS3.8 9.2: states, events, actions, Table 9-10), `codes` (the numbers in PDUs), `dimse` (command
+elements and the 23 messages), `status` (status codes and classes). Each has `load()` for the file that ships with
+dulcet, read when first asked for, and `parse(text)` for any other; what is wrong with one is a `SpecError`.
+
+Imports nothing of ours.
+"""
+
+from .errors import SpecError
+
+__all__ = ["SpecError"]
 
 
 def text_of(name: str) -> str:

@@ -121,6 +121,9 @@ class _Reader:
     def __init__(self, document: dict[str, Any]) -> None:
         if document.keys() != _TABLES:
             raise SpecError(f"must hold {', '.join(sorted(_TABLES))} and nothing else")
+        for name, part in document.items():
+            if not isinstance(part, str if name == "edition" else dict):
+                raise SpecError(f"{name}: must be a {'text' if name == 'edition' else 'table'}")
         self.document = document
         self.elements = {name: _element(name, row) for name, row in document["elements"].items()}
         self.everywhere = self.fields("every_message", document["every_message"])
@@ -146,6 +149,8 @@ class _Reader:
     def message(self, name: str, row: dict[str, Any]) -> Message:
         if row.keys() != {"command_field", "clause", "table", "data_set", "elements"}:
             raise SpecError(f"{name}: must have command_field, clause, table, data_set, elements and nothing else")
+        if not all(row[word] and isinstance(row[word], str) for word in ("clause", "table")):
+            raise SpecError(f"{name}: clause and table must be texts")
         command_field = row["command_field"]
         if not _is_u16(command_field):
             raise SpecError(f"{name}: command_field must be a number of 16 bits")

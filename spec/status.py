@@ -93,6 +93,8 @@ def parse(text: str, source: str = "status.toml") -> Statuses:
 def _statuses(document: dict[str, Any]) -> Statuses:
     if document.keys() != {"edition", "classes", "services"} or GENERAL not in document["services"]:
         raise SpecError(f"must hold edition, classes, services with {GENERAL!r} among them, and nothing else")
+    if not (document["edition"] and isinstance(document["edition"], str)):
+        raise SpecError("edition: must be a text")
     rows = [_meaning("classes", codes, [category, ""], "") for codes, category in document["classes"].items()]
     classes = tuple(sorted(rows, key=lambda row: row.last - row.first))
     statuses = Statuses(document["edition"], classes, {})
@@ -103,6 +105,8 @@ def _statuses(document: dict[str, Any]) -> Statuses:
 def _service(name: str, table: dict[str, Any], statuses: Statuses) -> tuple[Meaning, ...]:
     if table.keys() != {"clause", "statuses"}:
         raise SpecError(f"{name}: must have clause, statuses and nothing else")
+    if not (table["clause"] and isinstance(table["clause"], str)):
+        raise SpecError(f"{name}: clause must be a text")
     rows: list[Meaning] = []
     for codes, cells in table["statuses"].items():
         row = _meaning(name, codes, cells, table["clause"])

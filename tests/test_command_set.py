@@ -102,9 +102,7 @@ def test_no_bytes_make_it_raise_anything_else(data: bytes) -> None:
 
 
 @given(SOME_OF_EACH, st.data())
-def test_no_change_of_a_byte_makes_it_raise_anything_else(
-    elements: dict[int, Any], data: st.DataObject
-) -> None:
+def test_no_change_of_a_byte_makes_it_raise_anything_else(elements: dict[int, Any], data: st.DataObject) -> None:
     raw = bytearray(encode(elements))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(CommandSetError):
@@ -242,3 +240,16 @@ def test_keywords() -> None:
     assert command_set.keyword(0x0110) == "MessageID"
     assert command_set.keyword(0x0001) == "CommandLengthToEnd"
     assert command_set.keyword(0x7777) == "unknown element"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"no \x1b[2J\r\n\x07", "no \\x1b[2J\\x0d\\x0a\\x07"),  # would clear a screen, or begin a line of a log
+        ("é ".encode("latin-1"), "\\xe9"),
+        (b"a\\b ", "a\\b"),
+        (b"\0\0", None),
+    ],
+)
+def test_error_comments_are_lenient_and_printable(sent: bytes, told: str | None) -> None:
+    assert decode(command(element(0x0902, sent))) == {0x0902: told}

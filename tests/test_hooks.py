@@ -70,6 +70,7 @@ def test_a_title_is_no_option_and_has_no_control_characters() -> None:
 
 
 def test_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DULCET_REQUIRE_PEERS", raising=False)
     monkeypatch.setenv("KEPT", "yes")
     target = tmp_path / "told"
     run(telling(target, ""))

@@ -20,6 +20,7 @@ WORLD = {"socket", "ssl", "selectors", "select", "asyncio", "threading", "time",
 """Where a test would need luck: networks, clocks, threads, chance."""
 ENDPOINTS = {
     "services/scu.py": {"time", "ssl"},  # the blocking SCU: a connection and a clock for the steps of the services
+    "services/storage.py": {"threading"},  # a lock: objects are stored by several threads of the server's pool
     "services/server.py": {"asyncio", "time"},  # the server at work
     "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
     "services/aio.py": {"asyncio"},  # the SCU on asyncio

@@ -301,6 +301,17 @@ def test_no_more_connections_than_descriptors(run: Run) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("limit", "most"), [(100, 1), (130, 1), (2130, 1000), (resource.RLIM_INFINITY, 1000)])
+def test_few_descriptors_and_no_limit_to_them(run: Run, monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+
+    async def main() -> None:
+        async with house() as opened:
+            assert opened.listener.max_connections == most
+
+    run(main())
+
+
 def test_whatever_accept_says_the_loop_survives(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     class Unlucky(socket.socket):
         faults = (ConnectionAbortedError(), OSError(errno.EPERM, "firewall"), OSError(), OSError(errno.ENOBUFS, "full"))
@@ -411,3 +422,84 @@ def test_a_port_in_use() -> None:
 
 def test_names_in_errors() -> None:
     assert str(sockets.named(TimeoutError(), ("host", 104))).endswith("host port 104: TimeoutError")
+
+
+def test_an_address_that_cannot_be_had_takes_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """192.0.2.1 is nobody's (RFC 5737); the socket bound before it is closed, or its warning would be an error."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in ("127.0.0.1", "192.0.2.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+    with pytest.raises(OSError, match=r"192\.0\.2\.1"):
+        bind("somewhere")
+    gc.collect()
+
+
+def test_many_at_once_are_taken_in_turns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "ACCEPTS", 2)
+
+    async def main() -> None:
+        async with house() as busy:
+            callers = [socket.create_connection(busy.address) for _ in range(5)]
+            await until(lambda: len(busy.listener.connections) == 5)
+            for sock in callers:
+                sock.close()
+
+    run(main())
+
+
+def test_a_pause_that_the_closing_overtakes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(socket.socket):
+        def accept(self) -> tuple[socket.socket, Any]:
+            raise OSError(errno.ENOBUFS, "full")
+
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", 0.01)
+
+    async def main() -> None:
+        full = House()
+        [sound] = full.listener.sockets
+        full.listener.sockets = [Full(fileno=sound.detach())]
+        full.listener.start()
+        with socket.create_connection(full.address):
+            await until(lambda: full.noticed)
+            full.listener.stop_accepting()
+            await asyncio.sleep(3 * listen.PAUSE_SECONDS)
+        assert full.noticed == ["accept-failed"]
+
+    run(main())
+
+
+def test_a_reserve_that_cannot_be_kept_is_tried_for_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", none_left)
+            poor = House()
+            poor.listener.start()
+        assert await ask(poor.address) == "echo hello"
+        poor.listener.close()
+        await poor.listener.wait_closed()
+
+    run(main())
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_connection_that_the_loop_cannot_take(monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+    """asyncio's loop only: uvloop's cannot be made to fail from here."""
+
+    async def fail(_: object, factory: Callable[[], AsyncioDriver[str]], sock: socket.socket) -> None:
+        if told:
+            factory().failed(OSError(errno.EBADF, "gone"))
+        raise OSError(errno.EBADF, "gone")
+
+    async def main() -> None:
+        async with house() as opened:
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio.BaseEventLoop, "connect_accepted_socket", fail)
+                with socket.create_connection(opened.address):
+                    await until(lambda: opened.noticed)
+            await until(lambda: not opened.listener.connections)
+            assert opened.noticed == ["accept-failed"]
+            assert await ask(opened.address) == "echo hello"
+
+    asyncio.run(asyncio.wait_for(main(), LIMIT))

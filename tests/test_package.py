@@ -1,5 +1,6 @@
 """What people get: from a clone of any name, a wheel that holds what belongs to it under one import name; metadata."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -186,3 +187,14 @@ def test_setup_refuses_an_old_python(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "python3 is 3.10, dulcet needs Python 3.11" in done.stderr
     assert not (tmp_path / "checkout" / ".venv").exists()
+
+
+@pytest.mark.parametrize("layer", ["spec", "dul", "acse", "dimse", "services", "tools"])
+def test_each_layer_says_what_it_is_and_offers_what_it_promises(layer: str) -> None:
+    package = importlib.import_module(f"dulcet.{layer}")
+    assert len((package.__doc__ or "").splitlines()) > 3
+    for name in getattr(package, "__all__", ()):
+        assert getattr(package, name).__name__ == name
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = package.nonsense

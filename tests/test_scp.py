@@ -603,3 +603,14 @@ def test_bytes_of_an_object_are_kept(serve: Serve, tmp_path: Path) -> None:
     assert stored(running, "1.2.3", encoded).status == 0x0000
     assert outcomes[0].path.read_bytes().endswith(encoded)
     assert outcomes[0].transfer_syntax_uid == EXPLICIT
+
+
+def test_duplicates_are_counted_and_logged(serve: Serve, log: Recorder, tmp_path: Path) -> None:
+    """The same bytes again are no news; others under the same UID are kept beside them, and somebody should know."""
+    storage = Storage(FileStore(tmp_path, mode="crash-safe"), log=log)
+    running = serve(Verification(), storage)
+    for pixels in (b"\0" * 16, b"\0" * 16, b"\1" * 16):
+        assert stored(running, "1.2.3", data_set("1.2.3", pixels=pixels)).status == 0x0000
+    assert storage.counts == {"stored": 1, "identical": 1, "kept-both": 1}
+    assert len(list(tmp_path.iterdir())) == 2
+    assert [event for event in log.events() if event.startswith("object")] == ["object kept-both"]

@@ -160,7 +160,10 @@ STORE_RQ = "[messages.C-STORE-RQ]\ncommand_field = 0x0001"
         ("Initiator = 0x0200", 'Initiator = "x"', "retired, Initiator"),
         ('CommandField = "M"', 'CommandFeild = "M"', "every_message, CommandFeild: is no element"),
         ('OffendingElement = "U"', 'OffendingElement = "X"', "every_response, OffendingElement: mark"),
+        ('edition = "PS3.7 2024d"', "edition = 2024", "edition: must be a text"),
         (STORE_RQ, STORE_RQ + "\nmore = 1", "C-STORE-RQ: must have"),
+        ('clause = "9.3.1.1"', "clause = 9.3", "C-STORE-RQ: clause and table must be texts"),
+        ('table = "9.3-1"', 'table = ""', "C-STORE-RQ: clause and table must be texts"),
         (STORE_RQ, "[messages.C-STORE-RQ]\ncommand_field = 0x10001", "C-STORE-RQ: command_field"),
         (STORE_RQ, "[messages.C-STORE-RQ]\ncommand_field = 0x8002", "C-STORE-RQ: .*8000H"),
         (
@@ -188,6 +191,14 @@ def test_malformed(old: str, new: str, complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint) as refusal:
         dimse.parse(TEXT.replace(old, new, count))
     assert str(refusal.value).startswith("dimse.toml: ")
+
+
+@pytest.mark.parametrize("name", ["elements", "retired", "every_message", "every_response", "messages"])
+def test_what_should_be_a_table_and_is_none(name: str) -> None:
+    parts = {"edition": '"x"'} | dict.fromkeys(("elements", "retired", "every_message", "every_response"), "{}")
+    text = "\n".join(f"{key} = {value}" for key, value in (parts | {"messages": "{}", name: "1"}).items())
+    with pytest.raises(SpecError, match=f"{name}: must be a table"):
+        dimse.parse(text)
 
 
 def test_the_file_has_no_line_that_is_read_twice() -> None:

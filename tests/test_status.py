@@ -162,6 +162,8 @@ def test_every_row_has_words_and_a_clause() -> None:
         ("[classes]", "[classes", "status.toml: .*line"),
         ("[classes]", "[klasses]", "must hold edition, classes, services"),
         ("services.general", "services.genral", "'general' among them"),
+        ('edition = "PS3.7 and PS3.4 2024d"', "edition = 2024", "edition: must be a text"),
+        ('clause = "PS3.4 B.2.3, Table B.2-1"', "clause = 4", "storage: clause must be a text"),
         ('FE00 = "cancel"', 'FE0 = "cancel"', "classes, FE0: must be four"),
         ('FE00 = "cancel"', 'FE00 = "cancelled"', "classes, FE00: class must be"),
         ("B000-BFFF", "BFFF-B000", "classes, BFFF-B000: the range is empty"),

@@ -540,3 +540,39 @@ def test_blocking_driver_says_why(calling: Context, serving: Context, made: Cert
         assert ("expired" if fault == "expired" else "plain DICOM") in str(driver.error)
     thread.join(10)
     assert heard == []
+
+
+def test_a_damaged_record_behind_good_ones_ends_the_connection(calling: Context, serving: Context) -> None:
+    """What came before it is heard; OpenSSL takes no answer any more, and `receive` must not raise for that."""
+    pair = Pair(calling(), serving())
+    pair.requestor.say("hello")
+    pair.requestor.say("bye")
+    pair.client.fill(0.0)
+    record = pair.client.outbox.popleft()
+    assert isinstance(record, bytes)
+    damaged = bytes([23, 3, 3, 0, 32]) + bytes(32)
+    assert pair.server.receive(record + damaged, 1.0) == ["hello", "bye", "closed"]
+    assert "damaged" in str(pair.server.error)
+    pair.server.fill(1.0)
+    assert [item for item in pair.server.outbox if isinstance(item, Transport)] == [ACCEPT, CLOSE][-1:]
+
+
+def test_a_thing_that_closed_does_not_hear_of_the_peers_close(calling: Context, serving: Context) -> None:
+    pair = Pair(calling(), serving())
+    pair.requestor.say("bye")
+    pair.requestor.outbox.append(CLOSE)
+    pair.client.fill(0.0)
+    *said, close = pair.client.outbox
+    assert close is CLOSE
+    everything = b"".join(item for item in said if not isinstance(item, Transport))
+    assert pair.server.receive(everything, 1.0) == ["bye"]
+    assert [item for item in pair.server.outbox if isinstance(item, Transport)] == [CLOSE]
+
+
+def test_a_handshake_fails_once_however_much_comes_with_it(serving: Context) -> None:
+    layer: TlsLayer[str] = TlsLayer(Lines(), serving(), server_side=True)
+    layer.offered(0.0)
+    layer.receive(bytes([22, 3, 1, 0, 4]) + b"junk" * 100_000, 0.5)
+    alerts = [item for item in layer.outbox if not isinstance(item, Transport)]
+    assert len(alerts) == 1
+    assert layer.receive(b"", 0.5) == []

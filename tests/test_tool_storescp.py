@@ -448,7 +448,7 @@ def test_objects_that_are_refused_are_counted(tmp_path: Path, scu: SCU, capsys: 
     assert result.status == 0xC000
     out, err = capsys.readouterr()
     assert out == "0 objects stored, 1 not\n"
-    assert "E: object not-understood status=0xC000 peer=127.0.0.1" in err
+    assert "W: object not-understood status=0xC000 peer=127.0.0.1" in err
 
 
 def test_verbose(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:

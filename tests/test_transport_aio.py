@@ -429,3 +429,86 @@ def test_deadlines(run: Run) -> None:
             writer.close()
 
     run(main())
+
+
+def test_a_thing_that_did_not_ask_is_connected_all_the_same(run: Run) -> None:
+    async def main() -> None:
+        async with Serving(Lines()) as serving:
+            wanted = Wanted()
+            driver = await connect(Lines(), serving.address, wanted)
+            assert wanted.heard == ["connected"]
+            driver.abort()
+            await driver.wait_closed()
+
+    run(main())
+
+
+def test_a_name_that_no_host_can_have(run: Run) -> None:
+    async def main() -> None:
+        wanted = Wanted()
+        with pytest.raises(socket.gaierror, match="port 104: not a host name"):
+            await connect(Lines(requestor=True), ("a" * 64 + ".example", 104), wanted)
+        assert wanted.heard == ["closed"]
+
+    run(main())
+
+
+def test_whoever_waited_and_gave_up_is_not_woken(run: Run) -> None:
+    async def main() -> None:
+        async with Serving(Lines()) as serving:
+            driver = await connect(Lines(requestor=True), serving.address, Wanted())
+            impatient, patient = (asyncio.ensure_future(driver.wait_closed()) for _ in range(2))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            driver.abort()
+            await patient
+            assert impatient.cancelled()
+
+    run(main())
+
+
+class Deaf(asyncio.Transport):
+    """A transport that only remembers, and has no socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.ended = 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.ended += 1
+
+    def abort(self) -> None:
+        self.ended += 1
+
+
+def test_a_transport_without_a_socket() -> None:
+    async def main() -> None:
+        thing, wanted, transport = Lines(requestor=True), Wanted(), Deaf()
+        driver = AsyncioDriver(thing, wanted)
+        driver.pause_writing()  # by nobody yet
+        driver.resume_writing()
+        thing.outbox.clear()
+        driver.connection_made(transport)
+        thing.outbox.append(b"")
+        driver.flush()
+        assert transport.written == []
+        driver.abort()
+        assert transport.ended == 1
+        thing.outbox.append(CLOSE)
+        driver.flush()
+        driver.buffer_updated(7)  # what came before the transport closed
+        assert wanted.heard == ["connected"]
+        driver.connection_lost(None)
+        assert not driver.open
+
+    asyncio.run(main())

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from dulcet.dul.primitives import CLOSE
@@ -333,3 +334,25 @@ def test_wake_before_and_in_the_wait() -> None:
 def test_neither_asyncio_nor_ssl_is_imported() -> None:
     code = "import sys, dulcet.dul.transport.blocking; sys.exit(bool({'asyncio', 'ssl'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_name_that_no_host_can_have() -> None:
+    with BlockingDriver(Lines(requestor=True), ("a" * 64 + ".example", 104)) as driver:
+        assert driver.turn(LIMIT) == ["closed"]
+        assert isinstance(driver.error, socket.gaierror)
+        assert "port 104: not a host name" in str(driver.error)
+
+
+def test_a_socket_that_was_not_ready_after_all() -> None:
+    class Fickle(socket.socket):
+        def recv_into(self, *arguments: Any) -> int:
+            if moods.pop():
+                raise BlockingIOError
+            return super().recv_into(*arguments)
+
+    moods = [False, True]
+    ours, peer = socket.socketpair()
+    with peer, BlockingDriver.over(Lines(), Fickle(fileno=ours.detach())) as driver:
+        peer.sendall(b"hello\n")
+        assert turns_until(driver, "hello") == ["offered", "hello"]
+        assert moods == []

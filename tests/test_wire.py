@@ -210,3 +210,11 @@ def test_titles(title: str) -> None:
 @pytest.mark.parametrize("title", ["", "   ", "A\\B", "A\x00", "A\n", "\x7f", "Ä", "0123456789ABCDEFG"])
 def test_what_is_no_title(title: str) -> None:
     assert not wire.is_ae_title(title)
+
+
+def test_nonsense_is_not_remembered() -> None:
+    """A cache of UIDs may keep UIDs: 1024 of the longest values an item can have would be 64 MiB."""
+    before = wire._received_uid.cache_info().misses
+    with pytest.raises(DecodeError, match="is not a UID"):
+        wire.decode_uid(memoryview(b"1" * 66), "thing")
+    assert wire._received_uid.cache_info().misses == before

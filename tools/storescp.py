@@ -131,6 +131,7 @@ class Receiving:
             Storage if options.abort is None and not options.sleep_after else FaultyStorage.of(options),
             self._store,
             on_stored=self._stored_one,
+            log=self._log,
         )
         services: list[Service] = []
         if contexts is None:
@@ -187,8 +188,7 @@ class Receiving:
             self._stored += stored
             self._failed += not stored
             self._counter.count(outcome.size)
-            say = self._log.info if stored else self._log.error
-            say(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address, why=outcome.error_comment)
+            self._log.info(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address)
             self._report.record(
                 "object",
                 outcome=outcome.outcome,

@@ -293,19 +293,16 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
     def _timed(self) -> None:
         self._timer = None
         now = self._loop.time()
-        if self._look_at is not None and self._look_at <= now:
-            self._look(now)
+        if self._transport is not None and self._look_at is not None and self._look_at <= now:
+            self._look(self._transport, now)
         deadline = self.thing.deadline
         if self.open and deadline is not None and deadline <= now:
             self._caused(self.thing.tick(now))
-        if not self._finished:
-            self._watch()
+        self._watch()
 
-    def _look(self, now: float) -> None:
+    def _look(self, transport: asyncio.Transport, now: float) -> None:
         """Break a connection whose peer took no byte for `write_seconds`."""
-        if self._transport is None:
-            return
-        unsent = self._transport.get_write_buffer_size()
+        unsent = transport.get_write_buffer_size()
         if unsent != self._unsent:
             self._unsent, self._progress_at = unsent, now
         if now - self._progress_at < self._write_seconds:

@@ -101,8 +101,9 @@ class Listener:
     def start(self) -> None:
         """Accept from now on; needs the running loop."""
         self._loop = asyncio.get_running_loop()
-        room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - SPARE_DESCRIPTORS
-        if 0 < room < self.max_connections:
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        room = max(1, descriptors // 2 - SPARE_DESCRIPTORS)
+        if descriptors != resource.RLIM_INFINITY and room < self.max_connections:
             self._notice("max-connections-lowered", wanted=self.max_connections, to=room)
             self.max_connections = room
         self._accepting = True
