@@ -9,6 +9,7 @@ An SCP is asyncio already: `await SCP(...).start(port=...)`.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from .entity import Entity
 from .errors import AssociationAborted, NoAcceptedContext, unreachable
 from .scp import SCP as SCP
 from .scu import Settings
-from .steps import Steps, associate, release
+from .steps import Inbox, Steps, associate, release
 from .verification import Verification, echo
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class LiveAssociation:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._driver: AsyncioDriver[DimseEvent] | None = None
-        self._events: asyncio.Queue[tuple[list[DimseEvent], float]] = asyncio.Queue()
+        self._inbox: Inbox = deque()
+        self._arrived = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,7 +57,8 @@ class LiveAssociation:
             await self.abort(f"{kind.__name__} in the service user")
 
     def _happened(self, _driver: AsyncioDriver[DimseEvent], events: list[DimseEvent]) -> None:
-        self._events.put_nowait((events, asyncio.get_running_loop().time()))
+        self._inbox += events
+        self._arrived.set()
 
     @property
     def agreement(self) -> Agreement:
@@ -78,7 +81,10 @@ class LiveAssociation:
             next(steps)
             while True:
                 self._flush()
-                steps.send(await self._events.get())
+                if not self._inbox:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                steps.send((self._inbox, self._now()))
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
         except AssociationAborted as error:

@@ -7,6 +7,7 @@ What happens on an association is in the `Steps` of the service modules; this on
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from ..acse.agreement import Agreement
 from ..acse.association import Association, Timeouts
 from ..acse.proposal import Proposed, propose
-from ..dimse.exchange import DimseEvent, Exchange
+from ..dimse.exchange import DimseEvent, Exchange, OpenSink
 from ..dimse.status import Status
 from ..dul.actions import Actions
 from ..dul.items import ExtendedNegotiation, RoleSelection, UserIdentity
@@ -25,7 +26,7 @@ from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
 from .contexts import Proposable, proposed
 from .entity import Entity
 from .errors import AssociationAborted, NoAcceptedContext, unreachable
-from .steps import Steps, associate, release
+from .steps import Inbox, Steps, associate, release
 from .verification import Verification, echo
 
 if TYPE_CHECKING:
@@ -87,10 +88,15 @@ class Settings:
             user_identity=self.user_identity,
         )
 
-    def exchange(self) -> Exchange:
-        """The sans-IO end of a new association."""
+    def exchange(self, open_sink: OpenSink | None = None) -> Exchange:
+        """The sans-IO end of a new association; `open_sink` is for what the peer may send us (C-GET)."""
         association = Association(requestor=True, timeouts=self.timeouts, trace=self.trace, actions=self.actions)
-        return Exchange(association, dimse_seconds=self.dimse_seconds, maximum_send_length=self.maximum_send_length)
+        return Exchange(
+            association,
+            dimse_seconds=self.dimse_seconds,
+            maximum_send_length=self.maximum_send_length,
+            **({} if open_sink is None else {"open_sink": open_sink}),
+        )
 
 
 class LiveAssociation:
@@ -100,6 +106,7 @@ class LiveAssociation:
     def __init__(self, driver: BlockingDriver[DimseEvent], exchange: Exchange) -> None:
         self._driver = driver
         self._exchange = exchange
+        self._inbox: Inbox = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +142,9 @@ class LiveAssociation:
         try:
             next(steps)
             while True:
-                events = self._driver.turn()
-                steps.send((events, time.monotonic()))
+                if not self._inbox:
+                    self._inbox += self._driver.turn()
+                steps.send((self._inbox, time.monotonic()))
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
         except AssociationAborted as error:

@@ -1,16 +1,21 @@
 """What an SCP offers: the shape of a service, and of the operations it is asked to perform."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.policy import SupportedContext
+from ..dimse import exchange
+from ..dimse.exchange import Dataset
 from ..dimse.fragments import Memory, Sink
 from ..dimse.messages import Request, Response
 
 if TYPE_CHECKING:
     from ..dul.transport.tls import Peer as TlsPeer
+
+
+Invoke = Callable[[AcceptedContext, Request, Dataset | None], Awaitable[exchange.Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,28 @@ class Caller:
     """The peer's socket address."""
     abort: Callable[[str], None]
     """Ends the association with A-ABORT, from any thread; takes the cause, for the log."""
+    invoke: Invoke
+    """Invokes an operation of ours on the same association: (context, request, data set) to the final response. Its
+    Message ID is filled in. For services that run on the event loop."""
     tls: "TlsPeer | None" = None
     """What TLS knows about the peer; None on a plain connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response with its data set, from a service that has one to give."""
+
+    response: Response
+    """The command."""
+    dataset: Dataset | None = None
+    """The encoded data set, in the transfer syntax of the operation's context; None if it has none."""
+
+
+Answer = Response | Reply
+"""What answers an operation, or one of the pending responses to it."""
+Answers = Answer | Awaitable[Answer] | Iterable[Answer] | AsyncIterable[Answer]
+"""What `perform` may return. Of several answers the last is final; where all are pending, success follows by itself.
+The next one is asked for when the one before has been taken by the peer's connection, and not after a C-CANCEL."""
 
 
 @dataclass(slots=True)
@@ -59,6 +84,10 @@ class Service:
         """Where the data set of a request shall go. Memory, 16 MiB at most, unless a service knows better."""
         return Memory()
 
-    def perform(self, operation: Operation) -> Response | Awaitable[Response]:
-        """Do it, and return the response. An exception is answered with 0x0110, processing failure."""
+    def perform(self, operation: Operation) -> Answers:
+        """Do it, and return what answers it.
+
+        An exception is logged and answered with a failure: 0xC000, unable to process, of C-STORE, C-FIND, C-GET and
+        C-MOVE (PS3.4), else 0x0110, processing failure (PS3.7 C.5.14).
+        """
         raise NotImplementedError

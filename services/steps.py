@@ -1,10 +1,13 @@
 """What a service user does on an association, told without a transport: generators that wait for events.
 
 A `Steps` generator sends through the exchange it was given, yields when it can only wait, is sent what happened and
-when, and returns its result. The blocking and the asyncio SCU run the same steps; tests run them in memory.
+when, and returns its result. What happened lies in an inbox: steps take events from its left, all of them before they
+wait again, and what they leave when they return is for the steps that come next. The blocking and the asyncio SCU run
+the same steps; tests run them in memory.
 """
 
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator
 from typing import TypeVar
 
 from ..acse.agreement import AcceptedContext, Agreement
@@ -15,8 +18,10 @@ from ..dul.pdu import AssociateRQ
 from .errors import AssociationRejected, AssociationReleased, NoAcceptedContext, aborted
 
 T = TypeVar("T")
-Steps = Generator[None, tuple[Sequence[DimseEvent], float], T]
-"""Yields to wait; is sent (events, now)."""
+Inbox = deque[DimseEvent]
+"""Events in the order they happened."""
+Steps = Generator[None, tuple[Inbox, float], T]
+"""Yields to wait; is sent (inbox, now)."""
 
 
 def failure(ending: Ending | None) -> None:
@@ -38,32 +43,42 @@ def failure(ending: Ending | None) -> None:
 
 def associate(exchange: Exchange, request: AssociateRQ, now: float) -> Steps[Agreement]:
     """Request the association and wait for the answer."""
-    events: Sequence[DimseEvent] = exchange.associate(request, now)
+    exchange.associate(request, now)
     while True:
+        inbox, _now = yield
         failure(exchange.ending)
-        for event in events:
+        while inbox:
+            event = inbox.popleft()
             if isinstance(event, Established):
                 return event.agreement
-        events, now = yield
 
 
 def release(exchange: Exchange, now: float) -> Steps[None]:
     """Release the association, once everything is sent, and wait for the answer. Released already will do."""
-    while exchange.sending:
-        _events, now = yield
+    now = yield from sent(exchange, now)
     if exchange.ending is None and not exchange.association.release_unanswered:
         exchange.release(now)
     while not isinstance(exchange.ending, Released):
         failure(exchange.ending)
-        yield
+        inbox, _now = yield
+        inbox.clear()
 
 
-def final_response(exchange: Exchange, message_id: int) -> Steps[Response]:
-    """Wait for the final response to a request."""
+def sent(exchange: Exchange, now: float) -> Steps[float]:
+    """Wait until everything has left the exchange; the time when it had. What happens meanwhile is not heard."""
+    while exchange.sending:
+        inbox, now = yield
+        inbox.clear()
+    return now
+
+
+def response(exchange: Exchange, message_id: int) -> Steps[Response]:
+    """Wait for the next response to a request, pending or final."""
     while True:
-        events, _now = yield
-        for event in events:
-            if isinstance(event, Response) and event.final and event.request.message_id == message_id:
+        inbox, _now = yield
+        while inbox:
+            event = inbox.popleft()
+            if isinstance(event, Response) and event.request.message_id == message_id:
                 return event
         failure(exchange.ending)
 
@@ -71,10 +86,13 @@ def final_response(exchange: Exchange, message_id: int) -> Steps[Response]:
 def operation(
     exchange: Exchange, context: AcceptedContext, request: Request, dataset: Dataset | None, now: float
 ) -> Steps[Response]:
-    """Invoke one operation with one response."""
+    """Invoke one operation and wait for its final response."""
     failure(exchange.ending)
     exchange.request(context.id, request, dataset, now)
-    return (yield from final_response(exchange, request.message_id))
+    while True:
+        answer = yield from response(exchange, request.message_id)
+        if answer.final:
+            return answer
 
 
 def context_for(agreement: Agreement, abstract_syntax: str, transfer_syntax: str | None = None) -> AcceptedContext:

@@ -25,7 +25,7 @@ from .log import Log, logger
 from .outgoing import OutgoingFile, Unsendable, scan
 from .proposing import Batch, choose, propose
 from .service import Caller, Operation, Service
-from .steps import Steps, operation
+from .steps import Steps, operation, sent
 from .store_outcome import StoreOutcome
 
 
@@ -94,8 +94,7 @@ def store_file(
         data_set = opened.dataset(context.transfer_syntax)
         told = data_set if progress is None else _told(data_set, progress)
         response = yield from operation(exchange, context, request, told, now)
-        while exchange.sending:  # it answered before it had everything: finish the message (PS3.7 9.1.1.2)
-            yield
+        yield from sent(exchange, now)  # it may have answered before it had everything (PS3.7 9.1.1.2)
     finally:
         opened.close()
     return StoreResult(

@@ -7,9 +7,8 @@ dulcet, read when first asked for, and `parse(text)` for any other; what is wron
 Imports nothing of ours.
 """
 
-from .errors import SpecError
-
-__all__ = ["SpecError"]
+__all__ = ["upper_layer", "codes", "dimse", "status", "errors"]
+"""The modules whose names are public; importing this package imports none of them."""
 
 
 def text_of(name: str) -> str:

@@ -41,9 +41,7 @@ NONE = Agreement("ARCHIVE", "SCU", {})
         ("1.2", None, None),
     ],
 )
-def test_context_for(
-    abstract_syntax: str, transfer_syntax: str | None, found: AcceptedContext | None
-) -> None:
+def test_context_for(abstract_syntax: str, transfer_syntax: str | None, found: AcceptedContext | None) -> None:
     assert MANY.context_for(abstract_syntax, transfer_syntax) == found
     assert NONE.context_for(abstract_syntax, transfer_syntax) is None
 
@@ -87,11 +85,7 @@ def test_why_there_is_no_context() -> None:
     assert MANY.why_not("1.2") == "no accepted presentation context for 1.2: none was proposed"
     assert "3: '1.2.840.10008.5.1.4.1.1.4' with" in MANY.why_not(MR)
     assert "refused: abstract syntax not supported" in MANY.why_not(MR, IMPLICIT)
-    assert MANY.why_not(CT, IMPLICIT).startswith(
-        f"no accepted presentation context for {CT} with {IMPLICIT}: "
-    )
+    assert MANY.why_not(CT, IMPLICIT).startswith(f"no accepted presentation context for {CT} with {IMPLICIT}: ")
     assert f"accepted with {JPEG}" in MANY.why_not(CT, IMPLICIT)
-    bare = dataclasses.replace(
-        MANY, refused=(RefusedContext(3, MR, None, "the acceptor does not answer it"),)
-    )
+    bare = dataclasses.replace(MANY, refused=(RefusedContext(3, MR, None, "the acceptor does not answer it"),))
     assert "with no transfer syntax refused" in bare.why_not(MR)

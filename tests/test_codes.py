@@ -95,9 +95,7 @@ def test_every_code_has_its_clause() -> None:
     assert loaded.pdu_types[4].clause == "PS3.8 Table 9-22"
     assert loaded.reject_reasons[3, 2].clause == "PS3.8 Table 9-21"
     for table in codes.TABLES:
-        assert all(
-            code.clause.startswith(("PS3.8 ", "PS3.7 D.3.3")) for code in getattr(loaded, table).values()
-        )
+        assert all(code.clause.startswith(("PS3.8 ", "PS3.7 D.3.3")) for code in getattr(loaded, table).values())
 
 
 def test_tables_cannot_be_changed() -> None:

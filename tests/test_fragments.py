@@ -202,9 +202,7 @@ def test_a_data_set_flows_into_the_sink_as_it_comes() -> None:
 def test_the_next_message_may_be_on_another_context() -> None:
     reassembly = Reassembly()
     for context_id in (1, 3, 1):
-        assert reassembly.take(PDV(context_id, COMMAND | LAST, ECHO.encode())) == Completed(
-            context_id, ECHO, None
-        )
+        assert reassembly.take(PDV(context_id, COMMAND | LAST, ECHO.encode())) == Completed(context_id, ECHO, None)
 
 
 def test_an_odd_last_fragment_of_a_data_set_passes() -> None:

@@ -116,9 +116,9 @@ def test_user_informations_round_trip(information: UserInformation) -> None:
 
 
 def test_reserved_bytes_are_not_tested() -> None:
-    assert ProposedContext.decode(
-        memoryview(bytes.fromhex("03ffffff 30ff0001 31 40ff0001 32"))
-    ) == ProposedContext(3, "1", ("2",))
+    assert ProposedContext.decode(memoryview(bytes.fromhex("03ffffff 30ff0001 31 40ff0001 32"))) == ProposedContext(
+        3, "1", ("2",)
+    )
     assert ContextResult.decode(memoryview(bytes.fromhex("03ff00ff 40ff0001 32"))) == ContextResult(3, 0, "2")
 
 
@@ -185,9 +185,7 @@ def test_syntaxes_of_a_context_may_be_in_any_order() -> None:
         (UserInformation.decode, "5fff000500000000", "item 5FH overruns it by 1"),
     ],
 )
-def test_malformed_items_are_refused(
-    decode: Callable[[memoryview], object], malformed: str, message: str
-) -> None:
+def test_malformed_items_are_refused(decode: Callable[[memoryview], object], malformed: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message) as caught:
         decode(memoryview(bytes.fromhex(malformed)))
     once_too_often = message.startswith(("2 sub-items", "two "))
@@ -226,9 +224,7 @@ def test_generous_limits() -> None:
         UserInformation(implementation_version_name=""),
         UserInformation(implementation_version_name="A" * 17),
         UserInformation(role_selections=(RoleSelection(UID, True, True), RoleSelection(UID, True, False))),
-        UserInformation(
-            extended_negotiations=(ExtendedNegotiation(UID, b""), ExtendedNegotiation(UID, b"1"))
-        ),
+        UserInformation(extended_negotiations=(ExtendedNegotiation(UID, b""), ExtendedNegotiation(UID, b"1"))),
         UserInformation(user_identity=UserIdentity(3, bytes(65525))),
     ],
 )

@@ -21,7 +21,8 @@ WORLD = {"socket", "ssl", "selectors", "select", "asyncio", "threading", "time",
 ENDPOINTS = {
     "services/scu.py": {"time", "ssl"},  # the blocking SCU: a connection and a clock for the steps of the services
     "services/storage.py": {"threading"},  # a lock: objects are stored by several threads of the server's pool
-    "services/server.py": {"asyncio", "time"},  # the server at work
+    "services/server.py": {"asyncio"},  # the server at work
+    "services/connection.py": {"asyncio", "time"},  # one connection of it
     "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
     "services/aio.py": {"asyncio"},  # the SCU on asyncio
 }

@@ -40,10 +40,7 @@ def test_presentation_data_values() -> None:
 
 def test_items() -> None:
     acceptance = bytes.fromhex(
-        "02 00 00000060 0001 0000"
-        + "00" * 64
-        + "21 00 0009 01 00 00 00 40 00 0001 31"
-        + "50 00 0007 51 00 0003 000000"
+        "02 00 00000060 0001 0000" + "00" * 64 + "21 00 0009 01 00 00 00 40 00 0001 31" + "50 00 0007 51 00 0003 000000"
     )
     assert list(fields(acceptance))[3:] == [
         Field("Protocol-version", 6, 8),

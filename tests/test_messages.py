@@ -88,9 +88,7 @@ def elements_of(name: str) -> dict[int, Any]:
 
 
 every_message = pytest.mark.parametrize("name", MANDATORY)
-each_mandatory = pytest.mark.parametrize(
-    ("name", "field"), [(n, f) for n, fields in MANDATORY.items() for f in fields]
-)
+each_mandatory = pytest.mark.parametrize(("name", "field"), [(n, f) for n, fields in MANDATORY.items() for f in fields])
 
 
 # ---- what they are ----
@@ -162,18 +160,14 @@ def test_the_stub_says_what_the_classes_are() -> None:
             for line in node.body
             if isinstance(line, ast.AnnAssign)
         ]
-        real = [
-            (f.name, written(f.type), f.default is not dataclasses.MISSING) for f in dataclasses.fields(cls)
-        ]
+        real = [(f.name, written(f.type), f.default is not dataclasses.MISSING) for f in dataclasses.fields(cls)]
         assert stub == real, name
         assert [ast.unparse(base) for base in node.bases] == [cls.__base__.__name__]
         assert [ast.unparse(line) for line in node.decorator_list] == [
             "dataclass(frozen=True, slots=True, kw_only=True)"
         ]
         answers = [
-            ast.unparse(line.returns)
-            for line in node.body
-            if isinstance(line, ast.FunctionDef) and line.returns
+            ast.unparse(line.returns) for line in node.body if isinstance(line, ast.FunctionDef) and line.returns
         ]
         assert answers == ([name.replace("_RQ", "_RSP")] if issubclass(cls, Request) else [])
 
@@ -267,12 +261,7 @@ def test_a_mandatory_element_mistyped(name: str, field: str) -> None:
     elements = command_set.decode(data)
     before = {n: v for n, v in elements.items() if n < number}
     after = {n: v for n, v in elements.items() if n > number}
-    raw = (
-        number.to_bytes(4, "big")[1::-1]
-        + number.to_bytes(2, "little")
-        + (18).to_bytes(4, "little")
-        + b"\\" * 18
-    )
+    raw = number.to_bytes(4, "big")[1::-1] + number.to_bytes(2, "little") + (18).to_bytes(4, "little") + b"\\" * 18
     body = command_set.encode(before)[12:] + raw + command_set.encode(after)[12:]
     with pytest.raises(CommandSetError) as refusal:
         decode(b"\0\0\0\0\4\0\0\0" + len(body).to_bytes(4, "little") + body)
@@ -311,9 +300,7 @@ def test_whether_a_data_set_follows(name: str) -> None:
             said = command_set.decode(message.encode(dataset))[0x0800]
             assert said == (0x0001 if dataset else 0x0101)
         else:
-            with pytest.raises(
-                LocalProtocolError, match=f"a {message.name} {message.data_set} carries a data set"
-            ):
+            with pytest.raises(LocalProtocolError, match=f"a {message.name} {message.data_set} carries a data set"):
                 message.encode(dataset)
     assert decode(message.encode()).dataset_follows is (may == {True})
 
@@ -346,9 +333,7 @@ def test_an_optional_element_without_value_is_none() -> None:
 # ---- responses ----
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in MANDATORY if name.endswith("_RQ") and name != "C_CANCEL_RQ"]
-)
+@pytest.mark.parametrize("name", [name for name in MANDATORY if name.endswith("_RQ") and name != "C_CANCEL_RQ"])
 def test_a_response_echoes_its_request(name: str) -> None:
     request = example(name)
     response = request.response(0x0110, error_id=3)
@@ -358,9 +343,7 @@ def test_a_response_echoes_its_request(name: str) -> None:
     assert response.status == 0x0110
     assert response.error_id == 3
     named = "requested" if "requested_sop_class_uid" in MANDATORY[name] else "affected"
-    assert (
-        response.affected_sop_class_uid == getattr(request, f"{named}_sop_class_uid") == request.sop_class_uid
-    )
+    assert response.affected_sop_class_uid == getattr(request, f"{named}_sop_class_uid") == request.sop_class_uid
     for field in ("event_type_id", "action_type_id"):
         assert getattr(response, field, 7) == 7
     if name[0] == "N" or name == "C_STORE_RQ":

@@ -167,9 +167,7 @@ def titled(called: str, calling: str) -> AssociateRQ:
         ("", "", {}, (1, 1, 7)),
     ],
 )
-def test_titles(
-    called: str, calling: str, more: dict[str, Any], expected: tuple[int, int, int] | None
-) -> None:
+def test_titles(called: str, calling: str, more: dict[str, Any], expected: tuple[int, int, int] | None) -> None:
     verdict = answer(titled(called, calling), policy(**more))
     assert isinstance(verdict, Accept) if expected is None else code(verdict) == expected
 
@@ -200,8 +198,7 @@ def test_a_rejection_in_the_words_of_the_standard() -> None:
         "rejected-permanent, called-AE-title-not-recognized (by DICOM UL service-user)"
     )
     assert describe_rejection(AssociateRJ(2, 3, 2)) == (
-        "rejected-transient, local-limit-exceeded "
-        "(by DICOM UL service-provider (Presentation related function))"
+        "rejected-transient, local-limit-exceeded (by DICOM UL service-provider (Presentation related function))"
     )
     assert describe_rejection(AssociateRJ(9, 9, 9)) == (
         "rejected (reserved result 9), reserved (9) (by reserved source 9)"
@@ -226,9 +223,7 @@ def test_a_rejection_in_the_words_of_the_standard() -> None:
 def test_neg_15_16_window(asked: tuple[int, int], most: tuple[int, int], granted: tuple[int, int]) -> None:
     rq = request(asynchronous_operations_window=asked)
     verdict = accepted(rq, policy(asynchronous_operations_window=most))
-    assert verdict.ac.user_information.asynchronous_operations_window == AsynchronousOperationsWindow(
-        *granted
-    )
+    assert verdict.ac.user_information.asynchronous_operations_window == AsynchronousOperationsWindow(*granted)
     for agreement in (verdict.agreement, agree(rq, verdict.ac)):
         assert (agreement.window_invoked, agreement.window_performed) == granted
         assert agreement.problems == ()
@@ -331,9 +326,7 @@ def test_neg_24_25_identity_confirmed(identity: UserIdentity, response: bytes | 
     said = verdict.ac.user_information.user_identity_response
     assert said == (None if response is None else UserIdentityResponse(response))
     assert verdict.agreement.user == f"user of type {identity.type}"
-    assert (
-        verdict.agreement.user_identity_response == agree(rq, verdict.ac).user_identity_response == response
-    )
+    assert verdict.agreement.user_identity_response == agree(rq, verdict.ac).user_identity_response == response
     assert agree(rq, verdict.ac).problems == ()
 
 
@@ -367,9 +360,7 @@ PASSCODES = {"user_identity": verify_passcodes({"anna": "sesame"})}
     ],
 )
 def test_neg_26_to_28_identity_refused(identity: UserIdentity | None, required: bool, allowed: bool) -> None:
-    verdict = answer(
-        saying(request(), user_identity=identity), policy(identity_required=required, **PASSCODES)
-    )
+    verdict = answer(saying(request(), user_identity=identity), policy(identity_required=required, **PASSCODES))
     if allowed:
         assert isinstance(verdict, Accept)
     else:
@@ -451,18 +442,14 @@ supported = st.builds(
     st.none() | transfer_syntaxes,
     scu_role=st.just(value=True),
     scp_role=st.booleans(),
-) | st.builds(
-    SupportedContext, transfer_syntaxes, scu_role=st.just(value=False), scp_role=st.just(value=True)
-)
+) | st.builds(SupportedContext, transfer_syntaxes, scu_role=st.just(value=False), scp_role=st.just(value=True))
 policies = st.builds(
     Policy,
     st.dictionaries(st.sampled_from(ABSTRACT), supported),
-    supports=st.none()
-    | st.just(lambda uid: SupportedContext(None, scp_role=True) if uid == "1.2.4" else None),
+    supports=st.none() | st.just(lambda uid: SupportedContext(None, scp_role=True) if uid == "1.2.4" else None),
     preference=st.sampled_from(["acceptor", "requestor"]),
     asynchronous_operations_window=st.tuples(SMALL, SMALL),
-    extended_negotiation=st.none()
-    | st.just(lambda uid, information: information[:1] if information else None),
+    extended_negotiation=st.none() | st.just(lambda uid, information: information[:1] if information else None),
     user_identity=st.none() | st.just(welcome),
     maximum_length=st.sampled_from([0, 8, 16384]),
 )
@@ -473,9 +460,7 @@ identities = st.builds(
 
 @st.composite
 def requests(draw: st.DrawFn) -> AssociateRQ:
-    contexts = draw(
-        st.lists(st.tuples(st.sampled_from(ABSTRACT), transfer_syntaxes), min_size=1, max_size=12)
-    )
+    contexts = draw(st.lists(st.tuples(st.sampled_from(ABSTRACT), transfer_syntaxes), min_size=1, max_size=12))
     classes = st.sampled_from([uid for uid, _ in contexts])
     roles = st.builds(
         lambda uid, held: RoleSelection(uid, *held),
@@ -528,9 +513,7 @@ def test_they_agree_over_the_wire_too(rq: AssociateRQ, policy: Policy) -> None:
 def test_ac_02_03_06_every_answer_is_lawful(rq: AssociateRQ, policy: Policy) -> None:
     ac = accepted(rq, policy).ac
     asked, said = rq.user_information, ac.user_information
-    assert [result.id for result in ac.presentation_contexts] == [
-        context.id for context in rq.presentation_contexts
-    ]
+    assert [result.id for result in ac.presentation_contexts] == [context.id for context in rq.presentation_contexts]
     for context, result in zip(rq.presentation_contexts, ac.presentation_contexts, strict=True):
         assert result.result in (0, 1, 3, 4)
         assert result.transfer_syntax in (context.transfer_syntaxes if result.result == 0 else ("",))
@@ -559,17 +542,15 @@ def test_negotiation_is_a_function(rq: AssociateRQ, policy: Policy) -> None:
 
 @given(
     requests(),
-    st.lists(
-        st.builds(ContextResult, st.integers(0, 255), st.integers(0, 255), st.sampled_from(["", *TRANSFER]))
-    ),
+    st.lists(st.builds(ContextResult, st.integers(0, 255), st.integers(0, 255), st.sampled_from(["", *TRANSFER]))),
     st.builds(
         UserInformation,
         st.none() | st.integers(0, 0xFFFFFFFF),
         st.none() | st.just("1.2"),
         asynchronous_operations_window=st.none() | st.builds(AsynchronousOperationsWindow, SMALL, SMALL),
-        role_selections=st.lists(
-            st.builds(RoleSelection, st.sampled_from(ABSTRACT), st.booleans(), st.booleans())
-        ).map(tuple),
+        role_selections=st.lists(st.builds(RoleSelection, st.sampled_from(ABSTRACT), st.booleans(), st.booleans())).map(
+            tuple
+        ),
         user_identity_response=st.none() | st.just(UserIdentityResponse(b"x")),
     ),
 )
@@ -615,9 +596,7 @@ anything = st.builds(
 
 
 @given(anything, policies)
-def test_no_request_makes_the_acceptor_raise_or_its_answer_impossible_to_send(
-    rq: AssociateRQ, policy: Policy
-) -> None:
+def test_no_request_makes_the_acceptor_raise_or_its_answer_impossible_to_send(rq: AssociateRQ, policy: Policy) -> None:
     for verdict in (
         answer(rq, policy),
         answer(dataclasses.replace(titled_like(rq), protocol_version=1), policy),

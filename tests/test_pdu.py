@@ -214,9 +214,7 @@ def test_what_a_policy_can_answer_is_read() -> None:
 
 def test_unknown_items_are_skipped_wherever_they_stand() -> None:
     unknown = "60 00 0003 ffffff"
-    assert (
-        rq(unknown, APPLICATION, unknown, "11 00 0000", CONTEXT, RESULT, unknown, USER, unknown) == PROPOSAL
-    )
+    assert rq(unknown, APPLICATION, unknown, "11 00 0000", CONTEXT, RESULT, unknown, USER, unknown) == PROPOSAL
     assert ac(APPLICATION, unknown, RESULT, CONTEXT, USER, unknown).presentation_contexts == (
         ContextResult(1, 0, IMPLICIT),
     )
@@ -289,9 +287,7 @@ def test_acceptors_may_say_nothing_of_themselves() -> None:
     nothing = UserInformation(None, None, None)
     assert ac(APPLICATION, RESULT).user_information == nothing
     assert ac(APPLICATION, RESULT, "50 00 0000").user_information == nothing
-    assert ac(APPLICATION, RESULT, "50 00 0007", CLASS_UID).user_information == UserInformation(
-        None, "1.3", None
-    )
+    assert ac(APPLICATION, RESULT, "50 00 0007", CLASS_UID).user_information == UserInformation(None, "1.3", None)
     assert ac(APPLICATION).presentation_contexts == ()
 
 

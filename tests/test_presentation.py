@@ -18,9 +18,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 JPEG = "1.2.840.10008.1.2.4.50"
 
-POLICY = Policy(
-    {VERIFICATION: SupportedContext((EXPLICIT, IMPLICIT)), CT: SupportedContext((EXPLICIT, IMPLICIT))}
-)
+POLICY = Policy({VERIFICATION: SupportedContext((EXPLICIT, IMPLICIT)), CT: SupportedContext((EXPLICIT, IMPLICIT))})
 
 NOBODY: tuple[RoleSelection, ...] = ()
 
@@ -111,10 +109,7 @@ def test_rq_19_20_id_not_odd(id_: int) -> None:
 
 
 def test_rq_22_id_twice() -> None:
-    assert (
-        "twice"
-        in refusal(ProposedContext(1, CT, (IMPLICIT,)), ProposedContext(1, VERIFICATION, (IMPLICIT,))).why
-    )
+    assert "twice" in refusal(ProposedContext(1, CT, (IMPLICIT,)), ProposedContext(1, VERIFICATION, (IMPLICIT,))).why
 
 
 def test_rq_24_129_contexts() -> None:
@@ -124,9 +119,7 @@ def test_rq_24_129_contexts() -> None:
 def test_any_transfer_syntax_means_the_first_lawful_one() -> None:
     anything = Policy(supports=lambda uid: SupportedContext(None))
     assert judged(anything, ProposedContext(1, CT, (JPEG, IMPLICIT))).results == (ContextResult(1, 0, JPEG),)
-    assert judged(anything, ProposedContext(1, CT, ("1.02", "", IMPLICIT))).results == (
-        ContextResult(1, 0, IMPLICIT),
-    )
+    assert judged(anything, ProposedContext(1, CT, ("1.02", "", IMPLICIT))).results == (ContextResult(1, 0, IMPLICIT),)
     assert judged(anything, ProposedContext(1, CT, ("1.02",))).results == (ContextResult(1, 4),)
     # A UID that we could not send back ourselves is never taken.
     assert judged(anything, ProposedContext(1, "1.02", (IMPLICIT,))).results == (ContextResult(1, 3),)
@@ -170,9 +163,7 @@ def test_neg_06_to_09_roles_granted(
 ) -> None:
     policy = Policy({CT: SupportedContext((IMPLICIT,), *allowed)})
     asked = () if proposed is None else (RoleSelection(CT, *proposed),)
-    answer = judged(
-        policy, ProposedContext(1, CT, (IMPLICIT,)), ProposedContext(3, CT, (IMPLICIT,)), roles=asked
-    )
+    answer = judged(policy, ProposedContext(1, CT, (IMPLICIT,)), ProposedContext(3, CT, (IMPLICIT,)), roles=asked)
     assert answer.role_selections == (() if returned is None else (RoleSelection(CT, *returned),))
     if roles is None:
         assert answer.results == (ContextResult(1, 1), ContextResult(3, 1))
@@ -184,13 +175,9 @@ def test_neg_06_to_09_roles_granted(
 
 def test_a_role_turned_down_is_named() -> None:
     policy = Policy({CT: SupportedContext((IMPLICIT,), scu_role=False, scp_role=True)})
-    answer = judged(
-        policy, ProposedContext(1, CT, (IMPLICIT,)), roles=(RoleSelection(CT, scu=True, scp=True),)
-    )
+    answer = judged(policy, ProposedContext(1, CT, (IMPLICIT,)), roles=(RoleSelection(CT, scu=True, scp=True),))
     assert answer.remarks == (f"{CT}: the requestor may not be SCU",)
-    answer = judged(
-        POLICY, ProposedContext(1, CT, (IMPLICIT,)), roles=(RoleSelection(CT, scu=False, scp=True),)
-    )
+    answer = judged(POLICY, ProposedContext(1, CT, (IMPLICIT,)), roles=(RoleSelection(CT, scu=False, scp=True),))
     assert answer.remarks == (f"{CT}: the requestor may not be SCP",)
 
 
@@ -281,9 +268,7 @@ def test_ac_13_a_transfer_syntax_never_proposed(syntax: str) -> None:
 def test_ac_14_a_context_without_answer() -> None:
     confirmed = confirm(PROPOSED, GOOD[:1], (), ())
     assert [*confirmed.accepted] == [1]
-    assert confirmed.refused == (
-        RefusedContext(3, VERIFICATION, None, "the acceptor does not answer it", (IMPLICIT,)),
-    )
+    assert confirmed.refused == (RefusedContext(3, VERIFICATION, None, "the acceptor does not answer it", (IMPLICIT,)),)
 
 
 def test_a_context_answered_twice() -> None:

@@ -45,9 +45,7 @@ def test_the_most() -> None:
         implementation_version_name=None,
     ).user_information
     window = AsynchronousOperationsWindow(8, 0)
-    assert said == UserInformation(
-        0, "1.2.3", None, window, (role,), (extended,), (common,), username("anna")
-    )
+    assert said == UserInformation(0, "1.2.3", None, window, (role,), (extended,), (common,), username("anna"))
 
 
 def test_contexts_are_numbered_1_3_5_around_those_that_have_an_id() -> None:
@@ -96,9 +94,7 @@ def test_features_that_cannot_be(more: dict[str, Any], match: str) -> None:
         propose("ARCHIVE", "SCU", [(CT, [IMPLICIT])], **more)
 
 
-@pytest.mark.parametrize(
-    ("called", "calling"), [("", "SCU"), ("ARCHIVE", " "), ("A" * 17, "SCU"), ("ARCHIVE", "A\\B")]
-)
+@pytest.mark.parametrize(("called", "calling"), [("", "SCU"), ("ARCHIVE", " "), ("A" * 17, "SCU"), ("ARCHIVE", "A\\B")])
 def test_titles_that_cannot_be(called: str, calling: str) -> None:
     with pytest.raises(LocalProtocolError, match="AE title"):
         propose(called, calling, [(CT, [IMPLICIT])])

@@ -1,5 +1,6 @@
 """What a service user does, step by step, without a transport: generators that wait for events."""
 
+from collections import deque
 from collections.abc import Generator
 from typing import Any
 
@@ -22,9 +23,9 @@ from dulcet.services.steps import (
     AssociationReleased,
     associate,
     context_for,
-    final_response,
     operation,
     release,
+    response,
 )
 from dulcet.services.verification import echo
 
@@ -46,7 +47,7 @@ class Run:
         return self
 
     def tell(self, events: list[Any]) -> "Run":
-        return self.go(lambda: self.steps.send((events, self.end.now)))
+        return self.go(lambda: self.steps.send((deque(events), self.end.now)))
 
     def hear(self, *pdus: Any) -> "Run":
         return self.tell(self.end.hear(*pdus))
@@ -156,7 +157,7 @@ def test_no_response_in_time() -> None:
     assert error.value.phase == "dimse"
 
 
-def test_operation_waits_for_its_own_final_response() -> None:
+def test_operation_waits_for_its_own_response() -> None:
     end = talking(window=(2, 1))
     find = messages.C_FIND_RQ(message_id=7, affected_sop_class_uid=FIND, priority=messages.MEDIUM)
     context = context_for(end.thing.agreement, FIND)
@@ -175,11 +176,11 @@ def test_a_mistake_is_raised_at_once() -> None:
         Run(end, echo(end.thing, 0.0))
 
 
-def test_final_response_may_be_waited_for_alone() -> None:
+def test_response_may_be_waited_for_alone() -> None:
     end = talking()
     request = messages.C_ECHO_RQ(message_id=1, affected_sop_class_uid=VERIFICATION)
     end.thing.request(1, request, None, 0.0)
-    assert Run(end, final_response(end.thing, 1)).hear(*pdus(ECHO_RSP)).result.request is request
+    assert Run(end, response(end.thing, 1)).hear(*pdus(ECHO_RSP)).result.request is request
 
 
 def test_context_for() -> None:

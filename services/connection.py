@@ -1,0 +1,322 @@
+"""One connection of a server: an exchange, its driver, and the requests that wait to be performed.
+
+A service that may block is performed in the server's pool of threads, the others on the event loop; the responses to
+all requests that came in one piece leave in one write. Requests of one association are performed in the order they
+came. Many answers to one request (C-FIND, C-GET, C-MOVE) leave no faster than the peer reads them, and none after a C-CANCEL.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..acse.agreement import AcceptedContext
+from ..acse.association import Association
+from ..acse.events import Aborted, Established, Initiator, Rejected, Released
+from ..dimse import messages
+from ..dimse.exchange import CancelRequested, Dataset, DimseEvent, Exchange, Request, Response, discard
+from ..dimse.fragments import Sink
+from ..dimse.sending import ROOM
+from ..dimse.status import CANCEL, PROCESSING_FAILURE, SUCCESS
+from ..dul.errors import LocalProtocolError
+from ..dul.transport.aio import AsyncioDriver
+from .errors import AssociationReleased, aborted
+from .service import Answer, Answers, Caller, Operation, Reply, Service
+
+if TYPE_CHECKING:
+    from ..dul.transport.tls import Peer as TlsPeer
+    from .server import Server
+
+
+class PacedExchange(Exchange):
+    """An exchange that tells when it has room for more, so that nobody answers faster than the peer reads."""
+
+    _room: "asyncio.Future[None] | None" = None
+
+    async def room(self) -> None:
+        """Wait until everything said so far is in the hands of the transport."""
+        while (self.sending or len(self.outbox) >= ROOM) and self.ending is None:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def fill(self, now: float) -> None:
+        """As in `Exchange`; the driver calls it when there is room."""
+        super().fill(now)
+        if self._room is not None and not self.sending and not self._room.done():
+            self._room.set_result(None)
+
+
+BATCH = 32
+"""Answers taken from an iterator at a time, before others have their turn."""
+BATCH_SECONDS = 0.05
+"""Answers that take long to make are not held back for company."""
+
+
+def _some(answers: Iterator[Answer]) -> list[Answer]:
+    """The next answers, those that come soon; none when there are none left."""
+    batch: list[Answer] = []
+    until = time.monotonic() + BATCH_SECONDS
+    for answer in answers:
+        batch.append(answer)
+        if len(batch) == BATCH or time.monotonic() >= until:
+            break
+    return batch
+
+
+_FAILURES = dict.fromkeys((0x0001, 0x0020, 0x0010, 0x0021), 0xC000)
+"""Command fields of C-STORE, C-FIND, C-GET and C-MOVE, whose tables in PS3.4 know no processing failure."""
+
+
+class Connection:
+    """One connection of a server: an exchange, its driver, and the requests that wait to be performed."""
+
+    def __init__(self, server: "Server", number: int, overloaded: bool) -> None:
+        scp = server.scp
+        self._server = server
+        self._number = number
+        self._overloaded = overloaded
+        association = Association(
+            scp.policy, timeouts=scp.timeouts, associations=self._count, trace=scp.trace, actions=scp.actions
+        )
+        self.exchange = PacedExchange(association, open_sink=self._open_sink)
+        self.driver = AsyncioDriver(
+            self.exchange, self._on_events, tls=scp.tls, server_side=True, write_seconds=scp.write_seconds
+        )
+        self._caller: Caller | None = None
+        self._waiting: deque[Operation] = deque()
+        self._current: Operation | None = None
+        self._task: asyncio.Task[None] | None = None  # that of the current operation, if it is one of the event loop
+        self._invoked: dict[int, asyncio.Future[Response]] = {}
+        self._aborting = False
+        self._began = time.monotonic()
+        self._messages = 0
+        self._log = scp.log
+
+    def _count(self) -> int:
+        """How many associations there are, for the policy's limit: a server that cannot take one more has too many."""
+        if self._overloaded:
+            return self._server.scp.policy.maximum_associations
+        return self._server.associations
+
+    def close_if_unassociated(self) -> None:
+        """While draining: do not wait for a peer that has not even asked."""
+        if self.exchange.agreement is None:
+            self.driver.abort()
+
+    def abort(self, cause: str) -> None:
+        """A-ABORT, whatever is under way."""
+        self._on_events(self.driver, self.exchange.abort(time.monotonic(), cause))
+        self.driver.flush()
+
+    def request_abort(self, cause: str) -> None:
+        """The same from any thread. A response that a service returns after this is not sent."""
+        self._aborting = True
+        self._server.loop.call_soon_threadsafe(self.abort, cause)
+
+    # ---- events ----
+
+    def _on_events(self, driver: "AsyncioDriver[DimseEvent]", events: list[DimseEvent]) -> None:
+        for event in events:
+            if type(event) is Request:
+                self._request(event)
+            else:
+                self._other(event)
+            if self._server.scp.on_event is not None:
+                self._server.scp.on_event(driver.peer, event)
+
+    def _other(self, event: DimseEvent) -> None:
+        match event:
+            case Response() if event.final:
+                future = self._invoked.pop(event.request.message_id, None)
+                if future is not None and not future.done():
+                    future.set_result(event)
+            case Established(agreement):
+                self._server.associations += 1
+                self._caller = Caller(agreement, self.driver.peer, self.request_abort, self.invoke, self._tls_peer())
+            case CancelRequested(message_id):
+                for operation in (self._current, *self._waiting):
+                    if operation is not None and operation.request.message_id == message_id:
+                        operation.cancelled = True
+            case Rejected() | Released() | Aborted():
+                self._over(event)
+
+    def _tls_peer(self) -> "TlsPeer | None":
+        tls = self.driver.tls
+        if tls is None or tls.connection is None:
+            return None
+        from ..dul.transport.tls import peer
+
+        return peer(tls.connection)
+
+    def _over(self, event: Rejected | Released | Aborted) -> None:
+        """The association ended: one line in the log."""
+        if self._caller is not None:
+            self._server.associations -= 1
+        for operation in self._waiting:
+            discard(operation.sink)
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+        for future in self._invoked.values():
+            if not future.done():
+                future.set_exception(aborted(event) if isinstance(event, Aborted) else AssociationReleased("released"))
+        self._invoked.clear()
+        self._log_line(event)
+        self._caller = None
+
+    def _log_line(self, event: Rejected | Released | Aborted) -> None:
+        request = self.exchange.association.request
+        fields: dict[str, object] = {"association": self._number, "peer": str(self.driver.peer[0])}
+        if request is not None:
+            fields |= {"calling": request.calling_ae_title, "called": request.called_ae_title}
+        fields |= {"messages": self._messages, "seconds": round(time.monotonic() - self._began, 3)}
+        match event:
+            case Released():
+                self._log.info("association released", **fields)
+            case Rejected(_, why):
+                self._log.info("association rejected", why=why, **fields)
+            case Aborted(initiator, source, reason, cause, state):
+                error = self.driver.error
+                if initiator is Initiator.CONNECTION and error is not None:
+                    cause = error.strerror or str(error)
+                quiet = initiator is Initiator.CONNECTION and request is None  # a health check: connect and close
+                level = self._log.info if quiet else self._log.warning
+                level(
+                    "association aborted",
+                    by=str(initiator),
+                    source=source,
+                    reason=reason,
+                    cause=cause,
+                    state=state,
+                    **fields,
+                )
+
+    # ---- requests ----
+
+    def _service(self, context: AcceptedContext) -> Service:
+        service = self._server.scp.service_for(context.abstract_syntax)
+        assert service is not None  # the context was accepted for it
+        return service
+
+    def _open_sink(self, context: AcceptedContext, message: messages.Request) -> Sink:
+        assert self._caller is not None  # messages come on established associations
+        return self._service(context).open_sink(self._caller, context, message)
+
+    def _request(self, event: Request) -> None:
+        assert self._caller is not None  # messages come on established associations
+        self._messages += 1
+        operation = Operation(self._caller, event.context, event.message, event.sink)
+        if self._current is None:
+            self._perform(operation)
+        else:
+            self._waiting.append(operation)
+
+    def _perform(self, operation: Operation) -> None:
+        """Ask the service; what it answers at once is sent at once, all else is a task until its final answer."""
+        service = self._service(operation.context)
+        if not service.blocking:
+            answers = self._ask(service, operation)
+            if isinstance(answers, messages.Response | Reply):
+                self._respond(operation, answers)
+                return
+            work = self._converse(operation, answers, blocking=False)
+        else:
+            work = self._in_pool(operation, service)
+        self._current = operation
+        self._task = self._server.loop.create_task(work)
+        self._task.add_done_callback(self._performed)
+
+    async def _in_pool(self, operation: Operation, service: Service) -> None:
+        await self._converse(operation, await self._server.work(self._ask, service, operation), blocking=True)
+
+    async def _converse(self, operation: Operation, answers: Answers, *, blocking: bool) -> None:
+        """Send answers as they come, no faster than the peer takes them."""
+        if isinstance(answers, messages.Response | Reply):
+            self._respond(operation, answers)
+            return
+        batches = self._batches(answers, blocking=blocking)
+        try:
+            async for batch in batches:
+                for answer in batch:
+                    if operation.cancelled:
+                        self._respond(operation, operation.request.response(CANCEL))
+                    if not self._respond(operation, answer):
+                        return
+                self.driver.flush()
+                await self.exchange.room()
+            self._respond(operation, operation.request.response(CANCEL if operation.cancelled else SUCCESS))
+        except Exception as error:  # noqa: BLE001  # a service's bug is answered, logged, and no one else's business
+            self._respond(operation, self._failed(error, operation))
+        finally:
+            await batches.aclose()
+
+    async def _batches(self, answers: Answers, *, blocking: bool) -> AsyncGenerator[list[Answer], None]:
+        """Answers in lists of those there are without waiting. Closes what it takes them from."""
+        if isinstance(answers, Awaitable):
+            yield [await answers]
+        elif isinstance(answers, AsyncIterable):
+            async for answer in answers:
+                yield [answer]
+        elif isinstance(answers, Iterable):
+            iterator = iter(answers)
+            try:
+                while batch := await self._server.work(_some, iterator) if blocking else _some(iterator):
+                    yield batch
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    await self._server.work(close) if blocking else close()
+
+    async def invoke(
+        self, context: AcceptedContext, request: messages.Request, dataset: Dataset | None = None
+    ) -> Response:
+        """Invoke an operation of ours on this association, and wait for its final response; see `Caller.invoke`."""
+        # replace() takes dataclasses, and only message_types.pyi says that each Request is one
+        numbered: messages.Request = replace(request, message_id=self.exchange.next_message_id())  # type: ignore[type-var]
+        self.exchange.request(context.id, numbered, dataset, time.monotonic())
+        future = self._invoked[numbered.message_id] = self._server.loop.create_future()
+        self.driver.flush()
+        response: Response = await future
+        return response
+
+    def _ask(self, service: Service, operation: Operation) -> Answers:
+        try:
+            return service.perform(operation)
+        except Exception as error:  # noqa: BLE001  # as in `_converse`
+            return self._failed(error, operation)
+
+    def _failed(self, error: Exception, operation: Operation) -> messages.Response:
+        self._log.error(
+            "service failed",
+            association=self._number,
+            request=operation.request.name,
+            error=type(error).__name__,
+            exc_info=error,
+        )
+        return operation.request.response(_FAILURES.get(operation.request.command_field, PROCESSING_FAILURE))
+
+    def _performed(self, task: "asyncio.Task[None]") -> None:
+        self._current = self._task = None
+        if not task.cancelled():
+            task.result()
+        while self._waiting and self._current is None:
+            self._perform(self._waiting.popleft())
+        self.driver.flush()
+
+    def _respond(self, operation: Operation, answer: Answer) -> bool:
+        """Send an answer; whether the operation goes on after it."""
+        message_id = operation.request.message_id
+        if self._aborting or message_id not in self.exchange.performing:
+            return False  # the association ended meanwhile, or is about to
+        response, dataset = (answer.response, answer.dataset) if isinstance(answer, Reply) else (answer, None)
+        try:
+            events = self.exchange.respond(operation.context.id, response, dataset, time.monotonic())
+        except LocalProtocolError as error:  # a service answered what cannot be sent
+            self._log.error("response not sent", association=self._number, error=str(error))
+            events = self.exchange.respond(
+                operation.context.id, operation.request.response(PROCESSING_FAILURE), None, time.monotonic()
+            )
+        self._on_events(self.driver, events)
+        return message_id in self.exchange.performing
