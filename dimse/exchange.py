@@ -296,6 +296,8 @@ class Exchange:
         assert agreement is not None  # P-DATA is indicated in Sta6 and Sta7 only
         try:
             for pdv in pdvs:
+                if reassembly is not self._reassembly:  # what a PDV before this one led to has ended the association
+                    break
                 context = agreement.contexts.get(pdv.context_id)
                 if context is None:
                     raise FragmentError(f"P-DATA on context {pdv.context_id}, not accepted", clause="PS3.8 7.1.1.14")

@@ -2,7 +2,8 @@
 
 A service that may block is performed in the server's pool of threads, the others on the event loop; the responses to
 all requests that came in one piece leave in one write. Requests of one association are performed in the order they
-came. Many answers to one request (C-FIND, C-GET, C-MOVE) leave no faster than the peer reads them, and none after a C-CANCEL.
+came. Many answers to one request (C-FIND, C-GET, C-MOVE) leave no faster than the peer reads them, and none after a
+C-CANCEL.
 """
 
 import asyncio

@@ -1035,3 +1035,26 @@ def test_no_fragments_can_make_us_raise(values: list[tuple[int, int, bytes]]) ->
         end.hear(*(PDataTF((PDV(*value),)) for value in values))
         assert end.state in ("Sta6", "Sta13")
         assert (end.state == "Sta13") == (end.thing.ending is not None)
+
+
+def test_nothing_of_a_run_is_heard_after_it_ended_the_association() -> None:
+    """A duplicate's refusal pushes the queue, whose data set fails: the request behind it in the same PDU is lost too."""
+
+    def failing() -> Iterator[bytes]:
+        yield from [bytes(131_072)] * (ROOM // 2 + 4)
+        raise RuntimeError("disk")
+
+    exchange = Exchange(Association(POLICY))
+    exchange.offered(0.0)
+    exchange.receive(RQ.encode(), 0.0)
+    exchange.outbox.clear()
+    for part in pdus(find(1), b"", FIND_CONTEXT):
+        exchange.receive(part.encode(), 0.0)
+    pending = exchange.performing[1].message.response(0xFF00, dataset_follows=True)
+    exchange.respond(FIND_CONTEXT, pending, failing(), 0.0)
+    exchange.outbox.clear()
+    run = (*pdvs(echo(1), None, ECHO_CONTEXT), *pdvs(echo(2), None, ECHO_CONTEXT))
+    events = exchange.receive(PDataTF(run).encode(), 0.0)
+    assert isinstance(exchange.ending, Aborted)
+    assert not any(isinstance(event, Request) for event in events)
+    assert not exchange.performing

@@ -21,7 +21,11 @@ def belongs() -> set[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    """Source files: what tools leave behind lies in folders of these two kinds."""
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in inside[:-1]):
+            yield path
 
 
 def holds(wheel: Path) -> set[str]:
