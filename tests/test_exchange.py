@@ -1038,7 +1038,7 @@ def test_no_fragments_can_make_us_raise(values: list[tuple[int, int, bytes]]) ->
 
 
 def test_nothing_of_a_run_is_heard_after_it_ended_the_association() -> None:
-    """A duplicate's refusal pushes the queue, whose data set fails: the request behind it in the same PDU is lost too."""
+    """A duplicate's refusal pushes the queue, whose data set fails: the request behind it in the PDU is lost too."""
 
     def failing() -> Iterator[bytes]:
         yield from [bytes(131_072)] * (ROOM // 2 + 4)
