@@ -56,8 +56,7 @@ def decode(data: bytes | memoryview) -> dict[int, Value]:
         CommandSetError: naming the element and what is wrong with it.
     """
     data = bytes(data)
-    end = len(data)
-    _check_group_length(data)
+    end = _end_of_group(data)
     elements: dict[int, Value] = {}
     last, offset = 0, _FIRST.size
     header = _HEADER.unpack_from
@@ -110,15 +109,21 @@ def encode(elements: Mapping[int, Value]) -> bytes:
     return _FIRST.pack(0, 0, 4, len(body)) + body
 
 
-def _check_group_length(data: bytes) -> None:
-    """The group length is compared with what came, never used to cut or to allocate."""
+def _end_of_group(data: bytes) -> int:
+    """Where group 0000 ends. The group length is compared with what came, never used to allocate.
+
+    Orthanc 1.10 puts Failed SOP Instance UID List (0008,0058) of a failed C-GET behind the command set, not counted in
+    the group length: what follows and is of another group is passed over.
+    """
     if len(data) > MAXIMUM_LENGTH:
         raise CommandSetError(f"command set longer than {MAXIMUM_LENGTH} bytes", clause="a limit of ours")
     if len(data) < _FIRST.size or data[:8] != b"\0\0\0\0\4\0\0\0":
         raise CommandSetError("CommandGroupLength is missing", element=0)
     length = int.from_bytes(data[8:12], "little")
-    if length != len(data) - _FIRST.size:
+    end = _FIRST.size + length
+    if end != len(data) and not any(data[end : end + 2]):
         raise CommandSetError(f"CommandGroupLength is {length}, {len(data) - _FIRST.size} bytes follow", element=0)
+    return end
 
 
 def _misplaced(group: int, number: int, last: int, length: int, excess: int) -> CommandSetError:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .dul.errors import ProtocolError as ProtocolError
     from .dul.upper_layer import UpperLayer as UpperLayer
     from .services import aio as aio
+    from .services.commitment import CommitmentReports as CommitmentReports
+    from .services.commitment import CommitmentResult as CommitmentResult
+    from .services.commitment_scp import StorageCommitment as StorageCommitment
+    from .services.entities import Entities as Entities
     from .services.entity import Entity as Entity
     from .services.errors import AssociationAborted as AssociationAborted
     from .services.errors import AssociationError as AssociationError
@@ -29,6 +33,19 @@ if TYPE_CHECKING:
     from .services.errors import ConnectionFailed as ConnectionFailed
     from .services.errors import NoAcceptedContext as NoAcceptedContext
     from .services.incoming import FileStore as FileStore
+    from .services.normalized import Normalized as Normalized
+    from .services.normalized import NormalizedOperation as NormalizedOperation
+    from .services.normalized import NResult as NResult
+    from .services.normalized import ServiceFailure as ServiceFailure
+    from .services.procedure_step import ProcedureSteps as ProcedureSteps
+    from .services.query import Match as Match
+    from .services.query import Query as Query
+    from .services.query import QueryFailed as QueryFailed
+    from .services.query_builder import QueryBuilder as QueryBuilder
+    from .services.query_models import QueryExtension as QueryExtension
+    from .services.retrieve import Retrieve as Retrieve
+    from .services.retrieve_scu import Progress as Progress
+    from .services.retrieve_scu import RetrieveResult as RetrieveResult
     from .services.scp import SCP as SCP
     from .services.scu import SCU as SCU
     from .services.service import Operation as Operation
@@ -36,6 +53,7 @@ if TYPE_CHECKING:
     from .services.shutdown import Shutdown as Shutdown
     from .services.storage import Storage as Storage
     from .services.storage import StoreResult as StoreResult
+    from .services.stored_files import StoredFiles as StoredFiles
     from .services.verification import Verification as Verification
 
 _root = _path.dirname(__path__[0])
@@ -52,7 +70,25 @@ _HOMES = {
     "Storage": "services.storage",
     "StoreResult": "services.storage",
     "FileStore": "services.incoming",
+    "Entities": "services.entities",
+    "Query": "services.query",
+    "Match": "services.query",
+    "QueryFailed": "services.query",
+    "QueryExtension": "services.query_models",
+    "Retrieve": "services.retrieve",
+    "Progress": "services.retrieve_scu",
+    "RetrieveResult": "services.retrieve_scu",
+    "QueryBuilder": "services.query_builder",
     "Shutdown": "services.shutdown",
+    "Normalized": "services.normalized",
+    "NormalizedOperation": "services.normalized",
+    "NResult": "services.normalized",
+    "ServiceFailure": "services.normalized",
+    "StorageCommitment": "services.commitment_scp",
+    "StoredFiles": "services.stored_files",
+    "CommitmentReports": "services.commitment",
+    "CommitmentResult": "services.commitment",
+    "ProcedureSteps": "services.procedure_step",
     "Service": "services.service",
     "Operation": "services.service",
     "Status": "dimse.status",

@@ -9,11 +9,10 @@ C-CANCEL.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..acse.agreement import AcceptedContext
+from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.association import Association
 from ..acse.events import Aborted, Established, Initiator, Rejected, Released
 from ..dimse import messages
@@ -23,6 +22,7 @@ from ..dimse.sending import ROOM
 from ..dimse.status import CANCEL, PROCESSING_FAILURE, SUCCESS
 from ..dul.errors import LocalProtocolError
 from ..dul.transport.aio import AsyncioDriver
+from .answers import batches
 from .errors import AssociationReleased, aborted
 from .service import Answer, Answers, Caller, Operation, Reply, Service
 
@@ -49,21 +49,8 @@ class PacedExchange(Exchange):
             self._room.set_result(None)
 
 
-BATCH = 32
-"""Answers taken from an iterator at a time, before others have their turn."""
-BATCH_SECONDS = 0.05
-"""Answers that take long to make are not held back for company."""
-
-
-def _some(answers: Iterator[Answer]) -> list[Answer]:
-    """The next answers, those that come soon; none when there are none left."""
-    batch: list[Answer] = []
-    until = time.monotonic() + BATCH_SECONDS
-    for answer in answers:
-        batch.append(answer)
-        if len(batch) == BATCH or time.monotonic() >= until:
-            break
-    return batch
+def _is_pending(answer: Answer) -> bool:
+    return (answer.response if isinstance(answer, Reply) else answer).status.is_pending
 
 
 _FAILURES = dict.fromkeys((0x0001, 0x0020, 0x0010, 0x0021), 0xC000)
@@ -88,6 +75,7 @@ class Connection:
         self._caller: Caller | None = None
         self._waiting: deque[Operation] = deque()
         self._current: Operation | None = None
+        self._woken = asyncio.Event()  # of what takes answers out of the pool
         self._task: asyncio.Task[None] | None = None  # that of the current operation, if it is one of the event loop
         self._invoked: dict[int, asyncio.Future[Response]] = {}
         self._aborting = False
@@ -100,6 +88,25 @@ class Connection:
         if self._overloaded:
             return self._server.scp.policy.maximum_associations
         return self._server.associations
+
+    def expect_proxy_header(self) -> None:
+        """The connection is a proxy's, and begins by telling for whom it is."""
+        from .proxy_protocol import ProxyLayer
+
+        self.driver.thing = ProxyLayer(self.driver.thing, self._admit, self._no_proxy_header)
+
+    def _admit(self, source: tuple[str, int] | None) -> bool:
+        """Whether a proxy's connection may be for this source; None is the proxy itself."""
+        if source is None:
+            return True
+        proxy, self.driver.peer = self.driver.peer, source
+        allowed = self._server.scp.allows(source[0])
+        if not allowed:
+            self._log.warning("address-refused", peer=source, proxy=str(proxy[0]))
+        return allowed
+
+    def _no_proxy_header(self, why: str) -> None:
+        self._log.warning("proxy header refused", peer=str(self.driver.peer[0]), why=why)
 
     def close_if_unassociated(self) -> None:
         """While draining: do not wait for a peer that has not even asked."""
@@ -135,13 +142,20 @@ class Connection:
                     future.set_result(event)
             case Established(agreement):
                 self._server.associations += 1
-                self._caller = Caller(agreement, self.driver.peer, self.request_abort, self.invoke, self._tls_peer())
+                self._caller = self._new_caller(agreement)
             case CancelRequested(message_id):
                 for operation in (self._current, *self._waiting):
                     if operation is not None and operation.request.message_id == message_id:
                         operation.cancelled = True
+                self._woken.set()
             case Rejected() | Released() | Aborted():
                 self._over(event)
+
+    def _new_caller(self, agreement: Agreement) -> Caller:
+        server = self._server
+        title = server.scp.policy.ae_title or agreement.called_ae_title  # without one of its own it is whom peers call
+        tls = self._tls_peer()
+        return Caller(agreement, self.driver.peer, self.request_abort, self.invoke, tls, server.work, title)
 
     def _tls_peer(self) -> "TlsPeer | None":
         tls = self.driver.tls
@@ -158,6 +172,8 @@ class Connection:
         for operation in self._waiting:
             discard(operation.sink)
         self._waiting.clear()
+        if self._current is not None:
+            self._current.cancelled = True  # for what looks for answers in a thread
         if self._task is not None:
             self._task.cancel()
         for future in self._invoked.values():
@@ -237,38 +253,23 @@ class Connection:
         if isinstance(answers, messages.Response | Reply):
             self._respond(operation, answers)
             return
-        batches = self._batches(answers, blocking=blocking)
+        taken = batches(answers, self._woken, self._server.work if blocking else None)
         try:
-            async for batch in batches:
+            async for batch in taken:
                 for answer in batch:
-                    if operation.cancelled:
+                    if operation.cancelled and _is_pending(answer):
                         self._respond(operation, operation.request.response(CANCEL))
                     if not self._respond(operation, answer):
                         return
+                if operation.cancelled and not batch:
+                    break  # the service is at work on an answer that nobody waits for
                 self.driver.flush()
                 await self.exchange.room()
             self._respond(operation, operation.request.response(CANCEL if operation.cancelled else SUCCESS))
         except Exception as error:  # noqa: BLE001  # a service's bug is answered, logged, and no one else's business
             self._respond(operation, self._failed(error, operation))
         finally:
-            await batches.aclose()
-
-    async def _batches(self, answers: Answers, *, blocking: bool) -> AsyncGenerator[list[Answer], None]:
-        """Answers in lists of those there are without waiting. Closes what it takes them from."""
-        if isinstance(answers, Awaitable):
-            yield [await answers]
-        elif isinstance(answers, AsyncIterable):
-            async for answer in answers:
-                yield [answer]
-        elif isinstance(answers, Iterable):
-            iterator = iter(answers)
-            try:
-                while batch := await self._server.work(_some, iterator) if blocking else _some(iterator):
-                    yield batch
-            finally:
-                close = getattr(iterator, "close", None)
-                if close is not None:
-                    await self._server.work(close) if blocking else close()
+            await taken.aclose()
 
     async def invoke(
         self, context: AcceptedContext, request: messages.Request, dataset: Dataset | None = None
@@ -296,6 +297,10 @@ class Connection:
             error=type(error).__name__,
             exc_info=error,
         )
+        return self._failure_of(operation)
+
+    @staticmethod
+    def _failure_of(operation: Operation) -> messages.Response:
         return operation.request.response(_FAILURES.get(operation.request.command_field, PROCESSING_FAILURE))
 
     def _performed(self, task: "asyncio.Task[None]") -> None:
@@ -316,8 +321,6 @@ class Connection:
             events = self.exchange.respond(operation.context.id, response, dataset, time.monotonic())
         except LocalProtocolError as error:  # a service answered what cannot be sent
             self._log.error("response not sent", association=self._number, error=str(error))
-            events = self.exchange.respond(
-                operation.context.id, operation.request.response(PROCESSING_FAILURE), None, time.monotonic()
-            )
+            events = self.exchange.respond(operation.context.id, self._failure_of(operation), None, time.monotonic())
         self._on_events(self.driver, events)
         return message_id in self.exchange.performing

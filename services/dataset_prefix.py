@@ -16,8 +16,10 @@ from typing import Final, NamedTuple
 
 from .transfer_syntaxes import Encoding, encoding
 
+SPECIFIC_CHARACTER_SET: Final = 0x00080005
 SOP_CLASS_UID: Final = 0x00080016
 SOP_INSTANCE_UID: Final = 0x00080018
+SERIES_DATE: Final = 0x00080021
 PATIENT_NAME: Final = 0x00100010
 STUDY_INSTANCE_UID: Final = 0x0020000D
 

@@ -9,7 +9,9 @@ different data set under the same UID, and there alone.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from . import naming
@@ -18,6 +20,9 @@ from .publishing import Directory, Draft, Reader
 from .store_outcome import OUT_OF_RESOURCES, REFUSED_DUPLICATE, Refused
 
 SameUID = Literal["keep-both", "keep-first", "replace", "refuse"]
+FileNames = Literal["uid", "unique", "short", "time", "system-time"]
+"""How files are called: by the SOP Instance UID, or, a new name each time: by a fresh UID, by 16 random digits, by the
+time in milliseconds as storescp does, in microseconds as dcmrecv does."""
 
 _COMPARED = 256 << 10
 _HEAD = 4096
@@ -31,8 +36,8 @@ class Filing:
     """DICOM files, else bare data sets."""
     extension: str
     """Appended to every name."""
-    unique: bool
-    """A fresh name for every object."""
+    names: FileNames
+    """How files are called."""
     same_uid: SameUID
     """For a different data set under a UID already there."""
     durable: bool
@@ -48,10 +53,9 @@ class Filing:
         return outcome, name
 
     def _publish(self, finished: Finished, directory: Directory) -> tuple[str, str]:
-        if self.unique:
-            name = naming.unique_file_name(finished.sop_class_uid, self.extension)
-        else:
-            name = naming.file_name(finished.sop_class_uid, finished.sop_instance_uid, self.extension)
+        if self.names != "uid":
+            return "stored", next(name for name in self._fresh(finished) if finished.draft.publish(directory, name))
+        name = naming.file_name(finished.sop_class_uid, finished.sop_instance_uid, self.extension)
         if finished.draft.publish(directory, name):
             return "stored", name
         if self._same(finished, directory, name):
@@ -65,6 +69,22 @@ class Filing:
             case "refuse":
                 raise Refused(REFUSED_DUPLICATE, "refused", "a different instance with this UID is already stored")
         return self._keep_both(finished, directory)
+
+    def _fresh(self, finished: Finished) -> Iterator[str]:
+        """Names nobody has yet, as far as one can know; the next is for when somebody has."""
+        sop_class = finished.sop_class_uid
+        match self.names:
+            case "time":
+                yield from naming.time_file_names(sop_class, datetime.now(), self.extension)
+            case "system-time":
+                while True:
+                    yield naming.system_time_file_name(sop_class, datetime.now(), self.extension)
+            case "short":
+                while True:
+                    yield naming.short_unique_file_name(sop_class, self.extension)
+            case _:
+                while True:
+                    yield naming.unique_file_name(sop_class, self.extension)
 
     def _keep_both(self, finished: Finished, directory: Directory) -> tuple[str, str]:
         """A second name, made from what the object holds: a resend of this very object finds it again."""

@@ -17,7 +17,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, Self, get_args
 
@@ -25,15 +27,15 @@ from . import naming
 from .dataset_prefix import (
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
-    STUDY_INSTANCE_UID,
     DataSetError,
     Truncated,
     find,
     uid_text,
 )
-from .filing import Filing, Finished, SameUID
+from .filing import FileNames, Filing, Finished, SameUID
 from .part10 import file_meta
 from .publishing import Directory, Draft
+from .sorting import ByStudyUID, Sorting
 from .store_outcome import (
     CANNOT_UNDERSTAND,
     DOES_NOT_MATCH_SOP_CLASS,
@@ -69,8 +71,10 @@ class FileStore:
     """Appended to every name, dot included."""
     sort_on_study_uid: str | None = None
     """If not None, a directory for each study, named by this prefix and the Study Instance UID."""
-    unique_filenames: bool = False
-    """A fresh name for every object, so that none is ever a duplicate."""
+    sorting: Sorting | None = None
+    """Another way to sort into directories."""
+    filenames: FileNames = "uid"
+    """How files are called; but by "uid", every object has a name of its own, so that none is ever a duplicate."""
     write_transfer_syntax: str | None = None
     """Re-encode uncompressed objects in this syntax, in memory; the others stay as they are."""
     ignore: bool = False
@@ -89,12 +93,14 @@ class FileStore:
 
     def __post_init__(self) -> None:
         naming.check_local_part(self.extension, naming.MAXIMUM_EXTENSION, leading_dot=True)
-        naming.check_local_part(self.sort_on_study_uid or "", naming.MAXIMUM_SORT_PREFIX, leading_dot=False)
-        if self.mode not in get_args(Mode) or self.same_uid not in get_args(SameUID):
-            raise ValueError(f"mode is one of {get_args(Mode)}, same_uid one of {get_args(SameUID)}")
+        if self.sort_on_study_uid is not None:
+            self.sorting = ByStudyUID(self.sort_on_study_uid)
+        for value, kind in ((self.mode, Mode), (self.same_uid, SameUID), (self.filenames, FileNames)):
+            if value not in get_args(kind):
+                raise ValueError(f"{value!r} is not one of {', '.join(get_args(kind))}")
         if self.write_transfer_syntax is not None and self.write_transfer_syntax not in CONVERTIBLE:
             raise ValueError(f"cannot write transfer syntax {self.write_transfer_syntax}: it is not uncompressed")
-        self.filing = Filing(self.file_format, self.extension, self.unique_filenames, self.same_uid, self.durable)
+        self.filing = Filing(self.file_format, self.extension, self.filenames, self.same_uid, self.durable)
         if not self.ignore:
             self._root = Directory.open(self.directory, durable=self.durable)
 
@@ -236,12 +242,12 @@ class IncomingObject:
         if self._failure:
             raise Refused(OUT_OF_RESOURCES, "failed", self._failure)
         draft = self._flush()
-        study = self._check(draft)
+        directories = self._check(draft)
         syntax = self.transfer_syntax_uid
         wanted = self._store.write_transfer_syntax
         if wanted is not None and wanted != syntax and syntax in CONVERTIBLE:
             draft, syntax = self._convert(draft, wanted), wanted
-        return self._file(draft, syntax, study)
+        return self._file(draft, syntax, directories)
 
     def _flush(self, fragment: bytes | memoryview = b"") -> Draft:
         """Write what was gathered, and a fragment too large to gather."""
@@ -256,13 +262,12 @@ class IncomingObject:
         self._failure = comment
         self.discard()
 
-    def _check(self, draft: Draft) -> str:
-        """Compare the UIDs inside with the command (PS3.4 B.2.3); return the Study Instance UID if needed."""
-        wanted = [SOP_CLASS_UID, SOP_INSTANCE_UID]
-        if self._store.sort_on_study_uid is not None:
-            wanted.append(STUDY_INSTANCE_UID)
+    def _check(self, draft: Draft) -> tuple[str, ...]:
+        """Compare the UIDs inside with the command (PS3.4 B.2.3); return the directories it is sorted into."""
+        sorting = self._store.sorting
+        wanted = [SOP_CLASS_UID, SOP_INSTANCE_UID, *(sorting.required if sorting else ())]
         try:
-            values = self._find(draft, wanted)
+            values = self._find(draft, [*wanted, *(sorting.looked_at if sorting else ())])
         except DataSetError as error:
             raise Refused(CANNOT_UNDERSTAND, "not-understood", str(error)) from None
         uids = {tag: uid_text(values.get(tag, b"")) for tag in wanted}
@@ -274,7 +279,7 @@ class IncomingObject:
         if wrong:
             comment = "data set and command name different UIDs"
             raise Refused(DOES_NOT_MATCH_SOP_CLASS, "mismatch", comment, wrong)
-        return uids.get(STUDY_INSTANCE_UID, "")
+        return sorting.directories(values, datetime.now()) if sorting else ()
 
     def _find(self, draft: Draft, wanted: list[int]) -> Mapping[int, bytes]:
         """Look into the first bytes, then, rarely, into all of them."""
@@ -304,18 +309,16 @@ class IncomingObject:
         self._draft.write(self._head, converted)
         return self._draft
 
-    def _file(self, draft: Draft, syntax: str, study: str) -> StoreOutcome:
+    def _file(self, draft: Draft, syntax: str, directories: tuple[str, ...]) -> StoreOutcome:
         """Give the file its place and name."""
         store = self._store
         finished = Finished(draft, len(self._head), self.sop_class_uid, self.sop_instance_uid, syntax)
-        if store.sort_on_study_uid is None:
-            outcome, name = store.filing.file(finished, store.root)
-        else:
-            folder = naming.study_directory(study, store.sort_on_study_uid)
-            with store.root.child(folder, durable=store.durable) as directory:
-                outcome, name = store.filing.file(finished, directory)
-            name = f"{folder}/{name}"
-        return self._outcome(SUCCESS, outcome, path=Path(store.directory, name), syntax=syntax)
+        directory = store.root
+        with ExitStack() as opened:
+            for name in directories:
+                directory = opened.enter_context(directory.child(name, durable=store.durable))
+            outcome, name = store.filing.file(finished, directory)
+        return self._outcome(SUCCESS, outcome, path=Path(store.directory, *directories, name), syntax=syntax)
 
     def _outcome(
         self,

@@ -1,9 +1,9 @@
 """File and directory names for received objects: `CT.1.2.840...`, as users of DCMTK know them.
 
 A UID from the network is somebody else's string. There is one way from it to a name, `component`, and it is
-injective: two different strings never share a name. A valid UID (PS3.5 9.1) is already a safe name and is
-used as it is; anything else becomes `x-` and the SHA-256 of its bytes. So a name holds only letters,
-digits, `.`, `-` and `_`, has at most 128 characters, and never begins with a dot.
+injective: two different strings never share a name (`person` is no name by itself). A valid UID (PS3.5 9.1)
+is already a safe name and is used as it is; anything else becomes `x-` and the SHA-256 of its bytes. So a name
+holds only letters, digits, `.`, `-` and `_`, has at most 128 characters, and never begins with a dot.
 
 The prefix before the UID tells people what the file is. It says less than the SOP class (two classes may
 share one) and need not say more, as the UID alone is unique.
@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import count
 from typing import Final
 
 MAXIMUM_NAME: Final = 128
@@ -26,6 +29,8 @@ UNKNOWN: Final = "UNKNOWN"
 """The prefix of a SOP class without one of its own."""
 
 _VALID_UID: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_DATE: Final = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})", re.ASCII)
+"""A date; old equipment writes dots (ACR-NEMA)."""
 _PLAIN: Final = re.compile(r"[0-9A-Za-z._-]*", re.ASCII)
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
@@ -114,6 +119,51 @@ def another_file_name(sop_class_uid: str, sop_instance_uid: str, digest: str, ex
 def unique_file_name(sop_class_uid: str, extension: str = "") -> str:
     """`PREFIX.X.UID` with a fresh UID made from a random UUID (PS3.5 B.2)."""
     return f"{prefix(sop_class_uid)}.X.2.25.{uuid.uuid4().int}{extension}"
+
+
+def short_unique_file_name(sop_class_uid: str, extension: str = "") -> str:
+    """`PREFIX_` and 16 random hexadecimal digits."""
+    return f"{prefix(sop_class_uid)}_{uuid.uuid4().int >> 64:016x}{extension}"
+
+
+def time_file_names(sop_class_uid: str, moment: datetime, extension: str = "") -> Iterator[str]:
+    """`YYYYMMDDHHMMSSmmm.PREFIX`, then, for whoever comes in the same millisecond, with `_0001` and so on."""
+    digits = f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03}"
+    ending = f"{prefix(sop_class_uid)}{extension}"
+    yield f"{digits}.{ending}"
+    yield from (f"{digits}_{serial:04}.{ending}" for serial in count(1))
+
+
+def system_time_file_name(sop_class_uid: str, moment: datetime, extension: str = "") -> str:
+    """`YYYYMMDDHHMMSS.ffffff.PREFIX`."""
+    return f"{moment:%Y%m%d%H%M%S.%f}.{prefix(sop_class_uid)}{extension}"
+
+
+def series_date_directories(series_date: str, today: datetime) -> tuple[str, ...]:
+    """`data/YYYY/MM/DD` of a date as PS3.5 6.2 has it (VR DA), `undef/` and today's for anything else."""
+    date = _DATE.fullmatch(series_date)
+    if date is not None:
+        try:
+            return ("data", *f"{datetime(*map(int, date.groups())):%Y %m %d}".split())  # type: ignore[arg-type]
+        except ValueError:
+            pass  # no day of the calendar
+    return ("undef", f"{today:%Y%m%d}")
+
+
+def study_time_directories(beginning: str, moment: datetime) -> Iterator[str]:
+    """`BEGINNING_YYYYMMDD_HHMMSSmmm`, then, for another study in the same millisecond, with `_1` and so on."""
+    name = f"{beginning}_{moment:%Y%m%d_%H%M%S}{moment.microsecond // 1000:03}"
+    yield name
+    yield from (f"{name}_{serial}" for serial in count(1))
+
+
+def person(patient_name: str) -> str:
+    """A patient's name as the beginning of a directory's name: ASCII letters, digits and `_`, `ANONYMOUS` if empty.
+
+    It is not injective, and need not be: a study's directory is told from another's by what comes behind.
+    """
+    folded = unicodedata.normalize("NFKD", patient_name).encode("ascii", "ignore").decode("ascii")
+    return re.sub(r"[^0-9A-Za-z]+", "_", folded).strip("_")[:MAXIMUM_SORT_PREFIX] or "ANONYMOUS"
 
 
 def study_directory(study_instance_uid: str, sort_prefix: str = "") -> str:

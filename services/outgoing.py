@@ -16,15 +16,16 @@ import fnmatch
 import mmap
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from .dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, DataSetError, Truncated, find, uid_text
-from .part10 import FileMeta, NotPart10, is_part10, peek
+from .part10 import MAXIMUM_META, FileMeta, NotPart10, is_part10, peek
 from .transfer_syntaxes import (
+    CONVERTIBLE,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
     EXPLICIT_VR_BIG_ENDIAN,
     EXPLICIT_VR_LITTLE_ENDIAN,
@@ -79,9 +80,9 @@ class OutgoingFile:
         fd = self._open()
         try:
             status = os.fstat(fd)
-            self._stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+            self._stamp = self._stamp_of(status)
             head = os.pread(fd, _HEAD, 0)
-            meta = self._meta(head, reading)
+            meta = self._meta(fd, head, reading)
             uids = self._uids(fd, head, meta)
         finally:
             os.close(fd)
@@ -104,13 +105,22 @@ class OutgoingFile:
         os.close(fd)
         raise NotSendable(f"{self.path}: not a regular file")
 
-    def _meta(self, head: bytes, reading: Reading) -> FileMeta:
+    def _stamp_of(self, status: os.stat_result) -> tuple[int, ...]:
+        """What changes when the file does."""
+        return status.st_size, status.st_mtime_ns, status.st_ino
+
+    def _meta(self, fd: int, head: bytes, reading: Reading) -> FileMeta:
         if reading is Reading.DATA_SET or (reading is Reading.AUTOMATIC and not is_part10(head)):
             try:
                 return FileMeta("", "", guess_transfer_syntax(head), 0)
             except DataSetError as error:
                 raise NotSendable(f"{self.path}: neither DICOM file nor data set: {error}") from None
-        return peek(self.path)
+        try:
+            return peek(head, str(self.path))
+        except NotPart10:
+            if len(head) < _HEAD or not is_part10(head):
+                raise
+        return peek(os.pread(fd, _HEAD + MAXIMUM_META, 0), str(self.path))
 
     def _uids(self, fd: int, head: bytes, meta: FileMeta) -> tuple[str, str]:
         """From the data set if it can be walked that far, else from the File Meta Information."""
@@ -139,16 +149,21 @@ class OutgoingFile:
         data_set = self._data_set()
         if transfer_syntax_uid in ("", self.transfer_syntax_uid):
             return data_set
-        from .transcode import convert  # pydicom is needed for this alone
+        # pydicom is needed for this alone
+        if self.transfer_syntax_uid in CONVERTIBLE:
+            from .transcode import convert
 
-        return memoryview(convert(data_set, self.transfer_syntax_uid, transfer_syntax_uid))
+            return memoryview(convert(data_set, self.transfer_syntax_uid, transfer_syntax_uid))
+        from .decompression import decompress
+
+        return memoryview(decompress(data_set, self.transfer_syntax_uid, transfer_syntax_uid))
 
     def _data_set(self) -> memoryview:
         if self._view is None:
             fd = self._open()
             try:
                 status = os.fstat(fd)
-                if (status.st_size, status.st_mtime_ns, status.st_ino) != self._stamp:
+                if self._stamp_of(status) != self._stamp:
                     raise NotSendable(f"{self.path}: changed since it was looked at")
                 self._view = self._contents(fd)
             finally:
@@ -182,6 +197,10 @@ class OutgoingFile:
 
     def __repr__(self) -> str:
         return f"OutgoingFile({str(self.path)!r})"
+
+
+Look = Callable[[Path, Reading], Iterable[OutgoingFile | Unsendable]]
+"""What a path holds."""
 
 
 def _find_in_all(fd: int, meta: FileMeta, tags: tuple[int, ...]) -> dict[int, bytes]:
@@ -225,24 +244,27 @@ def scan(
     recurse: bool = False,
     pattern: str | None = None,
     reading: Reading = Reading.AUTOMATIC,
+    look: Look | None = None,
 ) -> Iterator[OutgoingFile | Unsendable]:
     """Look at every file named, in that order, and at those in directories, by name.
 
     `directories` lets directories be scanned at all, `recurse` those inside them too; `pattern` (`*.dcm`) is
-    for the files found there. Links to directories inside them are not followed: they can go in circles.
+    for the files found there. Links to directories inside them are not followed: they can go in circles. `look`
+    tells what a file holds; by default one instance.
     """
+    look = look or look_at_file
     for named in paths:
         path = Path(named)
         if not path.is_dir():
-            yield _look(path, reading)
+            yield from look(path, reading)
         elif not directories:
             yield Unsendable(path, f"{path}: is a directory")
         else:
-            yield from _scan_directory(path, recurse, pattern, reading)
+            yield from _scan_directory(path, recurse, pattern, reading, look)
 
 
 def _scan_directory(
-    top: Path, recurse: bool, pattern: str | None, reading: Reading
+    top: Path, recurse: bool, pattern: str | None, reading: Reading, look: Look
 ) -> Iterator[OutgoingFile | Unsendable]:
     waiting = [top]
     while waiting:
@@ -258,13 +280,14 @@ def _scan_directory(
             if entry.is_dir(follow_symlinks=False):
                 inside.append(Path(entry.path))
             elif not entry.is_dir() and (pattern is None or fnmatch.fnmatchcase(entry.name, pattern)):
-                yield _look(Path(entry.path), reading)
+                yield from look(Path(entry.path), reading)
         if recurse:
             waiting.extend(reversed(inside))
 
 
-def _look(path: Path, reading: Reading) -> OutgoingFile | Unsendable:
+def look_at_file(path: Path, reading: Reading = Reading.AUTOMATIC) -> Iterator[OutgoingFile | Unsendable]:
+    """The instance a file holds, or why it holds none."""
     try:
-        return OutgoingFile(path, reading)
+        yield OutgoingFile(path, reading)
     except (OSError, NotPart10, NotSendable) as error:
-        return Unsendable(path, str(error))
+        yield Unsendable(path, str(error))

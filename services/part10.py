@@ -53,10 +53,10 @@ class FileMeta:
     """Source Application Entity Title (0002,0016)."""
 
 
-def peek(source: str | os.PathLike[str] | bytes | memoryview) -> FileMeta:
-    """Read the head of a file given by path, or of one already in memory; raises `NotPart10`."""
+def peek(source: str | os.PathLike[str] | bytes | memoryview, name: str = "<memory>") -> FileMeta:
+    """Read the head of a file given by path, or of one already in memory, called `name`; raises `NotPart10`."""
     if isinstance(source, (bytes, memoryview)):
-        return _decode(source, "<memory>")
+        return _decode(source, name)
     name = os.fspath(source)
     with open(source, "rb") as file:
         head = file.read(_FIRST_READ)

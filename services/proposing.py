@@ -9,7 +9,7 @@ odd and 8 bits long, PS3.8 9.3.2.2); what is left over goes into the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Container, Iterable, Set
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -82,15 +82,19 @@ def propose(
     preferred: str = "",
     combine: bool = False,
     maximum: int = MAXIMUM_CONTEXTS,
+    decompress: Container[str] = (),
+    always_default: bool = False,
 ) -> list[Batch[AnySendable]]:
     """The associations that carry these objects, and what to propose on each.
 
     `preferred` is the one transfer syntax to be proposed first (`LETTERS` has them by option letter); empty
-    means each object's own. `combine` makes one context a SOP class of all its syntaxes.
+    means each object's own. `combine` makes one context a SOP class of all its syntaxes. `decompress` has the
+    compressed syntaxes that may be decompressed on the way. `always_default` leaves no SOP class without the default
+    transfer syntax, even where nothing can be sent in it (PS3.5 10.1).
     """
     batches: list[tuple[dict[_Need, None], list[AnySendable]]] = []
     for thing in objects:
-        needs = _needs(thing, preferred)
+        needs = _needs(thing, preferred, decompress, always_default)
         room = (batch for batch in batches if _count(batch[0].keys() | needs.keys(), combine) <= maximum)
         batch = next(room, None)
         if batch is None:
@@ -101,14 +105,19 @@ def propose(
     return [Batch(_numbered(contexts, combine), tuple(carried)) for contexts, carried in batches]
 
 
-def _needs(thing: Sendable, preferred: str) -> dict[_Need, None]:
+def _needs(
+    thing: Sendable, preferred: str, decompress: Container[str] = (), always_default: bool = False
+) -> dict[_Need, None]:
     """The contexts one object asks for, in order of preference."""
     own = thing.transfer_syntax_uid
     if preferred:
         choices = [(preferred,), fallback(preferred)]
     else:
         # Implicit VR Little Endian is owed for whatever can be sent in it (PS3.5 10.1).
-        others = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN) if own in CONVERTIBLE else ()
+        sendable = own in CONVERTIBLE or own in decompress
+        others: tuple[str, ...] = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN) if sendable else ()
+        if always_default and not others:
+            others = (IMPLICIT_VR_LITTLE_ENDIAN,)
         choices = [(own,), *((uid,) for uid in others if uid != own)]
     return {(thing.sop_class_uid, syntaxes): None for syntaxes in choices if syntaxes}
 
@@ -136,13 +145,19 @@ _CLOSEST: Final = (
 """Where a file can be converted: what keeps the VRs and costs least comes first."""
 
 
-def choose(thing: Sendable, contexts: Iterable[AnyContext], *, preferred: str = "") -> Choice[AnyContext] | None:
+def choose(
+    thing: Sendable,
+    contexts: Iterable[AnyContext],
+    *,
+    preferred: str = "",
+    decompress: Container[str] = (),
+) -> Choice[AnyContext] | None:
     """The accepted context closest to the syntax of an object, or None if it can go through none of them.
 
     Its own syntax needs no conversion and wins, unless a `preferred` one it can be converted to was accepted.
     """
     own = thing.transfer_syntax_uid
-    order = (own, *_CLOSEST) if own in CONVERTIBLE else (own,)
+    order = (own, *_CLOSEST) if own in CONVERTIBLE or own in decompress else (own,)
     if preferred in CONVERTIBLE and own in CONVERTIBLE:
         order = (preferred, *order)
     offered: dict[str, AnyContext] = {}

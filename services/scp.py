@@ -14,6 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -24,6 +25,7 @@ from ..dimse.exchange import DimseEvent
 from ..dul.actions import Actions
 from ..dul.pdu import AssociateRQ
 from ..dul.upper_layer import Trace
+from .addresses import Networks
 from .entity import Entity
 from .log import Log, logger
 from .server import DRAIN_SECONDS, Server
@@ -57,6 +59,8 @@ class SCP:
         actions: see `UpperLayer`.
         log: a structlog logger; by default dulcet's own.
         refuse: last word on a whole request whose titles have passed, before its contexts are judged.
+        allowed_addresses: networks ("10.0.0.0/8") and addresses that may connect; None: any.
+        proxy_networks: those from which proxies connect, which must say for whom by the PROXY protocol.
     """
 
     def __init__(
@@ -75,10 +79,15 @@ class SCP:
         actions: type[Actions] = Actions,
         log: Log | None = None,
         refuse: Callable[[AssociateRQ], Reject | None] | None = None,
+        allowed_addresses: Sequence[str] | None = None,
+        proxy_networks: Sequence[str] = (),
         **policy: Any,
     ) -> None:
         self.services = tuple(services)
         policy.setdefault("require_called_ae_title", False)
+        policy.setdefault("extended_negotiation", self._negotiate)
+        self._allowed = None if allowed_addresses is None else Networks(allowed_addresses)
+        self._proxies = Networks(proxy_networks)
         self._refuse = refuse
         self._may_shut_down = any(isinstance(service, Shutdown) for service in services)
         self.policy = Policy(
@@ -99,9 +108,26 @@ class SCP:
         self.actions = actions
         self.log = log or logger()
 
+    def allows(self, host: str) -> bool:
+        """Whether connections may be from here."""
+        return self._allowed is None or host in self._allowed
+
+    def is_proxy(self, host: str) -> bool:
+        """Whether connections from here begin with a PROXY header."""
+        return host in self._proxies
+
     def _supports(self, abstract_syntax: str) -> SupportedContext | None:
+        """As the service that serves it does; the requestor may also be SCP where any other service lets it."""
         service = self.service_for(abstract_syntax)
-        return None if service is None else service.supports(abstract_syntax)
+        supported = None if service is None else service.supports(abstract_syntax)
+        if supported is None or supported.scp_role:
+            return supported
+        others = (each.supports(abstract_syntax) for each in self.services)
+        return replace(supported, scp_role=any(each is not None and each.scp_role for each in others))
+
+    def _negotiate(self, abstract_syntax: str, information: bytes) -> bytes | None:
+        service = self.service_for(abstract_syntax)
+        return None if service is None else service.negotiate(abstract_syntax, information)
 
     def _refusal(self, request: AssociateRQ) -> Reject | None:
         """Last word on a whole request: what the user has against it, or that it asks this server to stop."""
@@ -114,8 +140,15 @@ class SCP:
         return refusal
 
     def service_for(self, abstract_syntax: str) -> Service | None:
-        """The first service that supports an abstract syntax."""
-        return next((service for service in self.services if service.supports(abstract_syntax) is not None), None)
+        """The first service that supports an abstract syntax with the requestor as SCU, or else as SCP only."""
+        found: Service | None = None
+        for service in self.services:
+            supported = service.supports(abstract_syntax)
+            if supported is not None and supported.scu_role:
+                return service
+            if supported is not None:
+                found = found or service
+        return found
 
     async def start(self, host: str = "", port: int = 0) -> Server:
         """Listen, on the running event loop. Port 0 lets the system choose; `Server.port` tells."""

@@ -25,15 +25,25 @@ from ..dul.transport.blocking import BlockingDriver
 from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
 from .contexts import Proposable, proposed
 from .entity import Entity
-from .errors import AssociationAborted, NoAcceptedContext, unreachable
-from .steps import Inbox, Steps, associate, release
+from .errors import AssociationAborted, unreachable
+from .normalized_calls import NormalizedCalls
+from .query_calls import QueryCalls
+from .query_user import QueryUser
+from .service import Service
+from .serving import Serving
+from .steps import Inbox, Steps, associate, failure, release
+from .store_calls import StoreCalls
 from .verification import Verification, echo
 
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
-    from .outgoing import OutgoingFile
+    from pydicom.dataset import Dataset
+
+    from ..dimse.messages import Request
+    from .commitment import CommitmentReports, CommitmentResult, Instance
+    from .normalized import NResult
     from .storage import StoreResult
 
 T = TypeVar("T")
@@ -55,6 +65,8 @@ class Settings:
     """How long the peer may take no byte of what we send."""
     maximum_length: int = MAXIMUM_LENGTH
     """Longest P-DATA-TF we take, bytes; 0 is unlimited."""
+    operations_window: int = 1
+    """How many operations to have outstanding at a time, if the peer agrees (PS3.7 D.3.3.3); 0 is unlimited."""
     maximum_send_length: int = 0
     """Longest P-DATA-TF we send, bytes, where the peer would take more; 0 leaves it to the peer."""
     user_identity: UserIdentity | None = None
@@ -85,6 +97,7 @@ class Settings:
             roles=roles,
             extended=extended,
             maximum_length=self.maximum_length,
+            asynchronous_operations_window=(self.operations_window, 1) if self.operations_window != 1 else None,
             user_identity=self.user_identity,
         )
 
@@ -99,13 +112,14 @@ class Settings:
         )
 
 
-class LiveAssociation:
+class LiveAssociation(NormalizedCalls["NResult"], QueryCalls, StoreCalls):
     """An established association, and the operations on it. Leaving its `with` block releases it, or, when the block
     raised, aborts it."""
 
-    def __init__(self, driver: BlockingDriver[DimseEvent], exchange: Exchange) -> None:
+    def __init__(self, driver: BlockingDriver[DimseEvent], exchange: Exchange, serving: Serving | None = None) -> None:
         self._driver = driver
         self._exchange = exchange
+        self._serving = serving
         self._inbox: Inbox = deque()
 
     def __enter__(self) -> Self:
@@ -115,7 +129,7 @@ class LiveAssociation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None or kind is GeneratorExit:  # leaving a generator early is no error
                 self.release()
             else:
                 self.abort(f"{kind.__name__} in the service user")
@@ -143,13 +157,48 @@ class LiveAssociation:
             next(steps)
             while True:
                 if not self._inbox:
-                    self._inbox += self._driver.turn()
+                    self._listen(None)
                 steps.send((self._inbox, time.monotonic()))
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
         except AssociationAborted as error:
             error.because(self._driver.error)
             raise
+
+    def _now(self) -> float:
+        return time.monotonic()
+
+    def _listen(self, seconds: float | None) -> None:
+        """Wait for the peer, and perform what it asks of our services."""
+        self._inbox += self._driver.turn(seconds)
+        while self._serving is not None and self._serving.serve(self._inbox):
+            self._inbox += self._driver.turn(0.0)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Serve the peer until a condition holds, or for this long; whether it holds.
+
+        The condition is asked whenever something has happened. What changes it from another thread calls `wake`.
+
+        Raises:
+            AssociationError: the association ended first.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        while not condition():
+            failure(self._exchange.ending)
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self._listen(left)
+        return True
+
+    def wake(self) -> None:
+        """Have `wait_for` ask its condition again; from any thread."""
+        self._driver.wake()
+
+    def _normalized(self, request: "Request", dataset: "Dataset | None", meta_sop_class: str | None) -> "NResult":
+        from .normalized import invoke
+
+        return self.run(invoke(self._exchange, request, dataset, time.monotonic(), meta_sop_class=meta_sop_class))
 
     def echo(self) -> Status:
         """C-ECHO (PS3.7 9.1.5).
@@ -162,47 +211,6 @@ class LiveAssociation:
             AssociationError: the association ended first.
         """
         return self.run(echo(self._exchange, time.monotonic()))
-
-    def store(
-        self,
-        file: "OutgoingFile | Path | str",
-        *,
-        preferred: str = "",
-        progress: Callable[[int], None] | None = None,
-    ) -> "StoreResult":
-        """C-STORE one file (PS3.7 9.1.1). Its data set goes out as it lies in the file, unless its transfer syntax was
-        not accepted and an uncompressed one can be written instead.
-
-        Args:
-            file: what to send.
-            preferred: transfer syntax to convert to where it was accepted and both are uncompressed.
-            progress: called with numbers of bytes as they leave.
-
-        Raises:
-            NoAcceptedContext: no accepted context fits the file.
-            AssociationError: the association ended first.
-            OSError, NotPart10: the file cannot be read.
-        """
-        from .storage import store_file
-
-        return self.run(store_file(self._exchange, file, time.monotonic(), preferred=preferred, progress=progress))
-
-    def try_to_store(
-        self, file: "OutgoingFile", *, preferred: str = "", progress: Callable[[int], None] | None = None
-    ) -> "StoreResult":
-        """The same, with a file that cannot be sent told in the result.
-
-        Raises:
-            AssociationAborted: the association ended first.
-        """
-        from .storage import StoreResult
-
-        try:
-            return self.store(file, preferred=preferred, progress=progress)
-        except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
-            return StoreResult(
-                file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error), cause=error
-            )
 
     def release(self) -> None:
         """A-RELEASE, if the association still stands, and wait for the answer."""
@@ -223,7 +231,7 @@ class LiveAssociation:
         self._driver.close()
 
 
-class SCU:
+class SCU(QueryUser):
     """A service class user: makes associations to entities and invokes operations.
 
     Args:
@@ -241,6 +249,7 @@ class SCU:
         *,
         roles: Sequence[RoleSelection] = (),
         extended: Sequence[ExtendedNegotiation] = (),
+        services: Sequence[Service] = (),
     ) -> LiveAssociation:
         """Make an association.
 
@@ -250,6 +259,7 @@ class SCU:
                 syntaxes, or `ProposedContext`.
             roles: roles other than the default ones (PS3.7 D.3.3.4).
             extended: SOP class extended negotiation (PS3.7 D.3.3.5).
+            services: perform what the peer invokes on this association, N-EVENT-REPORT for one; see `serving`.
 
         Raises:
             ConnectionFailed, AssociationRejected, AssociationAborted, AssociationTimeout: it could not be made.
@@ -257,7 +267,8 @@ class SCU:
         """
         settings = self.settings
         request = settings.request(peer, proposed(contexts), roles, extended)
-        exchange = settings.exchange()
+        serving = Serving(services, (peer.host, peer.port), settings.ae_title, time.monotonic)
+        exchange = serving.exchange = settings.exchange(serving.open_sink)
         driver = BlockingDriver(
             exchange,
             (peer.host, peer.port),
@@ -267,7 +278,7 @@ class SCU:
             connect_seconds=settings.timeouts.connect or 1e9,
             write_seconds=settings.write_seconds,
         )
-        live = LiveAssociation(driver, exchange)
+        live = LiveAssociation(driver, exchange, serving)
         try:
             live.run(associate(exchange, request, time.monotonic()))
         except BaseException as error:
@@ -292,6 +303,33 @@ class SCU:
         with self.associate(peer, [Verification]) as association:
             return association.echo()
 
+    def commit(
+        self,
+        peer: Entity,
+        instances: "Iterable[Instance]",
+        *,
+        reports: "CommitmentReports | None" = None,
+        seconds: float = 60.0,
+        stay: float = 5.0,
+    ) -> "CommitmentResult":
+        """Have a peer commit itself to keep instances (PS3.4 Annex J), and wait for its report.
+
+        Args:
+            peer: who has them.
+            instances: pairs of SOP Class UID and SOP Instance UID.
+            reports: hears reports at an SCP of ours, too, for peers that report on an association of their own.
+            seconds: how long to wait for the report.
+            stay: how long to keep the association for it, where it may also come to `reports`.
+
+        Raises:
+            CommitmentRefused: the peer does not process the request.
+            CommitmentTimeout: no report came.
+            AssociationError: the association could not be made, or ended too early.
+        """
+        from .commitment import commit
+
+        return commit(self, peer, instances, reports, seconds, stay)
+
     def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "Iterator[StoreResult]":
         """Send files. Proposes exactly what they need, over as many associations as 128 contexts each allow.
 
@@ -300,7 +338,7 @@ class SCU:
             paths: files; a file that cannot be sent is a result with an error, and the rest still goes.
 
         Yields:
-            One result for each file.
+            One result for each file, in the order the peer answers.
 
         Raises:
             AssociationError: an association could not be made, or ended early.
@@ -311,5 +349,4 @@ class SCU:
         yield from map(unsendable, prepared.refused)
         for batch in prepared.batches:
             with self.associate(peer, batch.contexts) as association:
-                for file in batch.objects:
-                    yield association.try_to_store(file)
+                yield from association.store_many(batch.objects)

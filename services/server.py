@@ -50,7 +50,11 @@ class Server:
         """Open the listening sockets."""
         sockets = bind(host, port, family=self.scp.family)
         self._listener = Listener(
-            self._connection, sockets, max_connections=self.scp.maximum_connections, notice=self._notice
+            self._connection,
+            sockets,
+            max_connections=self.scp.maximum_connections,
+            admits=lambda host: self.scp.allows(host) or self.scp.is_proxy(host),
+            notice=self._notice,
         )
         self._listener.start()
         self.port = self._listener.port
@@ -65,9 +69,11 @@ class Server:
     def _notice(self, event: str, /, **fields: object) -> None:
         self.scp.log.warning(event, **fields)
 
-    def _connection(self, _address: Any, overloaded: bool) -> "AsyncioDriver[DimseEvent]":
+    def _connection(self, address: Any, overloaded: bool) -> "AsyncioDriver[DimseEvent]":
         self._numbers += 1
         connection = Connection(self, self._numbers, overloaded)
+        if self.scp.is_proxy(str(address[0])):
+            connection.expect_proxy_header()
         self.connections.add(connection)
         return connection.driver
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 
 Invoke = Callable[[AcceptedContext, Request, Dataset | None], Awaitable[exchange.Response]]
+Work = Callable[..., Awaitable[Any]]
+
+
+async def _at_once(do: Callable[..., Any], *arguments: Any) -> Any:
+    return do(*arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class Caller:
     Message ID is filled in. For services that run on the event loop."""
     tls: "TlsPeer | None" = None
     """What TLS knows about the peer; None on a plain connection."""
+    work: Work = _at_once
+    """Runs something that may block in the server's pool of threads: (function, arguments) to its result. For services
+    that run on the event loop; without a server it runs in place."""
+    ae_title: str = ""
+    """Our own AE title, whatever the peer called us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ class Operation:
     sink: Sink | None
     """Where its data set went; None if it has none."""
     cancelled: bool = False
-    """Whether the peer has asked to cancel it."""
+    """Whether the peer has asked to cancel it, or is gone."""
 
 
 class Service:
@@ -79,6 +89,10 @@ class Service:
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
         """How this service serves an abstract syntax; None when it does not. Asked once for each name."""
         raise NotImplementedError
+
+    def negotiate(self, abstract_syntax: str, information: bytes) -> bytes | None:
+        """Answer the SOP class extended negotiation of an abstract syntax (PS3.7 D.3.3.5); None says nothing to it."""
+        return None
 
     def open_sink(self, caller: Caller, context: AcceptedContext, request: Request) -> Sink:
         """Where the data set of a request shall go. Memory, 16 MiB at most, unless a service knows better."""

@@ -6,7 +6,7 @@ ones it converts. The SCP streams each data set into a `FileStore` and answers w
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
@@ -15,6 +15,7 @@ from pathlib import Path
 from ..acse.agreement import AcceptedContext
 from ..acse.policy import SupportedContext
 from ..dimse import messages
+from ..dimse.events import Response as Answered
 from ..dimse.exchange import Exchange
 from ..dimse.fragments import Sink
 from ..dimse.messages import Request, Response
@@ -25,7 +26,7 @@ from .log import Log, logger
 from .outgoing import OutgoingFile, Unsendable, scan
 from .proposing import Batch, choose, propose
 from .service import Caller, Operation, Service
-from .steps import Steps, operation, sent
+from .steps import Steps, failure, response, sent
 from .store_outcome import StoreOutcome
 
 
@@ -56,12 +57,35 @@ class StoreResult:
         return self.status is not None and self.status.category in ("success", "warning")
 
 
+@dataclass(frozen=True, slots=True)
+class Originator:
+    """The C-MOVE on whose behalf an object is stored (PS3.7 9.1.1.1.6)."""
+
+    ae_title: str
+    """Of the entity that invoked it."""
+    message_id: int
+    """Of its C-MOVE-RQ."""
+
+
+def store_request(file: OutgoingFile, message_id: int, originator: Originator | None = None) -> messages.C_STORE_RQ:
+    """The C-STORE-RQ for a file."""
+    return messages.C_STORE_RQ(
+        message_id=message_id,
+        affected_sop_class_uid=file.sop_class_uid,
+        affected_sop_instance_uid=file.sop_instance_uid,
+        priority=messages.MEDIUM,
+        move_originator_application_entity_title=originator.ae_title if originator is not None else None,
+        move_originator_message_id=originator.message_id if originator is not None else None,
+    )
+
+
 def store_file(
     exchange: Exchange,
     file: "OutgoingFile | PathLike[str] | str",
     now: float,
     *,
     preferred: str = "",
+    decompress: Container[str] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Steps[StoreResult]:
     """Invoke C-STORE for one file (PS3.7 9.1.1) and wait for its status.
@@ -71,6 +95,7 @@ def store_file(
         file: what to send.
         now: the time.
         preferred: transfer syntax to convert to where it was accepted and both are uncompressed.
+        decompress: compressed transfer syntaxes to decompress where no context was accepted for them.
         progress: called with numbers of bytes as they leave.
 
     Raises:
@@ -78,34 +103,60 @@ def store_file(
         OSError, NotPart10, NotSendable, CannotConvert: the file cannot be read, or not be converted.
     """
     opened = file if isinstance(file, OutgoingFile) else OutgoingFile(file)
-    agreement = exchange.agreement
-    assert agreement is not None  # the caller has associated
-    choice = choose(opened, agreement.contexts.values(), preferred=preferred)
-    if choice is None:
-        raise NoAcceptedContext(agreement, opened.sop_class_uid, opened.transfer_syntax_uid)
-    context = choice.context
-    request = messages.C_STORE_RQ(
-        message_id=exchange.next_message_id(),
-        affected_sop_class_uid=opened.sop_class_uid,
-        affected_sop_instance_uid=opened.sop_instance_uid,
-        priority=messages.MEDIUM,
-    )
     try:
-        data_set = opened.dataset(context.transfer_syntax)
-        told = data_set if progress is None else _told(data_set, progress)
-        response = yield from operation(exchange, context, request, told, now)
+        message_id = start(exchange, opened, now, preferred=preferred, decompress=decompress, progress=progress)
+        answer = yield from response(exchange, message_id)
         yield from sent(exchange, now)  # it may have answered before it had everything (PS3.7 9.1.1.2)
     finally:
         opened.close()
+    return result_of(opened, answer)
+
+
+def start(
+    exchange: Exchange,
+    file: OutgoingFile,
+    now: float,
+    *,
+    preferred: str = "",
+    decompress: Container[str] = (),
+    progress: Callable[[int], None] | None = None,
+) -> int:
+    """Invoke C-STORE for a file that its caller closes when the response has come; the Message ID.
+
+    Raises:
+        AssociationError: the association has ended.
+        NoAcceptedContext, OSError, NotSendable, CannotConvert: as `store_file`.
+        LocalProtocolError: as `Exchange.request`.
+    """
+    failure(exchange.ending)
+    agreement = exchange.agreement
+    assert agreement is not None  # the caller has associated
+    choice = choose(file, agreement.contexts.values(), preferred=preferred, decompress=decompress)
+    if choice is None:
+        raise NoAcceptedContext(agreement, file.sop_class_uid, file.transfer_syntax_uid)
+    request = store_request(file, exchange.next_message_id())
+    data_set = file.dataset(choice.context.transfer_syntax)
+    told = data_set if progress is None else _told(data_set, progress)
+    exchange.request(choice.context.id, request, told, now)
+    return request.message_id
+
+
+def result_of(file: OutgoingFile, answer: Answered) -> StoreResult:
+    """What the response says."""
     return StoreResult(
-        opened.path,
-        opened.sop_class_uid,
-        opened.sop_instance_uid,
-        opened.size,
-        context.transfer_syntax,
-        response.message.status,
-        response.message.error_comment or "",
+        file.path,
+        file.sop_class_uid,
+        file.sop_instance_uid,
+        file.size,
+        answer.context.transfer_syntax,
+        answer.message.status,
+        answer.message.error_comment or "",
     )
+
+
+def not_sent(file: OutgoingFile, error: Exception) -> StoreResult:
+    """The result of a file that cannot be sent over this association."""
+    return StoreResult(file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error), cause=error)
 
 
 def _told(data_set: memoryview, progress: Callable[[int], None]) -> Iterator[memoryview]:
@@ -206,8 +257,12 @@ class Storage(Service):
             sop_class_uid=request.sop_class_uid,
             sop_instance_uid=request.sop_instance_uid or "",
             transfer_syntax_uid=context.transfer_syntax,
-            calling_ae_title=caller.agreement.calling_ae_title,
+            calling_ae_title=self.sender(caller),
         )
+
+    def sender(self, caller: Caller) -> str:
+        """The AE title of whom objects come from, for File Meta Information."""
+        return caller.agreement.calling_ae_title
 
     def _note(self, caller: Caller, outcome: StoreOutcome) -> None:
         with self._lock:
@@ -221,6 +276,10 @@ class Storage(Service):
                 why=outcome.error_comment,
             )
 
+    def keep(self, outcome: StoreOutcome) -> StoreOutcome:
+        """What must be done before an object may be called stored, for subclasses; the outcome to answer with."""
+        return outcome
+
     def perform(self, operation: Operation) -> Response:
         """C-STORE-RSP, once the object is where `FileStore` promises."""
         request, sink = operation.request, operation.sink
@@ -229,7 +288,7 @@ class Storage(Service):
         if request.sop_class_uid != operation.context.abstract_syntax:
             sink.discard()
             return request.response(SOP_CLASS_NOT_SUPPORTED)
-        outcome = sink.finish()
+        outcome = self.keep(sink.finish())
         self._note(operation.caller, outcome)
         if self._on_stored is not None:
             self._on_stored(operation.caller, outcome)

@@ -65,6 +65,11 @@ def _convert(data_set: bytes | memoryview, source: Encoding, target: Encoding, m
     return _deflate(encoded) if target.deflated else encoded
 
 
+def encoded(data_set: Dataset, source: str, target: str) -> bytes:
+    """A data set that pydicom read in one uncompressed transfer syntax, in another or the same."""
+    return _encode(data_set, encoding(source), encoding(target))
+
+
 def _inflate(data_set: bytes | memoryview, maximum_bytes: int) -> bytes:
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     inflated = inflater.decompress(data_set, maximum_bytes)

@@ -21,6 +21,12 @@ UNCOMPRESSED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_V
 CONVERTIBLE = frozenset((*UNCOMPRESSED, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN))
 """The syntaxes that differ in nothing but how elements are encoded: any can be turned into any other."""
 
+_IMAGE = "1.2.840.10008.1.2.4."
+LOSSLESS = frozenset((*(f"{_IMAGE}{tail}" for tail in ("57", "70", "80", "90", "201", "202")), "1.2.840.10008.1.2.5"))
+"""Compressed syntaxes whose pixels come out as they went in: JPEG, JPEG-LS, JPEG 2000, HTJ2K, RLE."""
+LOSSY = frozenset(f"{_IMAGE}{tail}" for tail in ("50", "51", "81", "91", "203"))
+"""Compressed syntaxes whose pixels may have lost something; decompressing loses nothing more."""
+
 _WHOLLY_DEFLATED = frozenset(
     (
         DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,

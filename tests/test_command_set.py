@@ -253,3 +253,12 @@ def test_keywords() -> None:
 )
 def test_error_comments_are_lenient_and_printable(sent: bytes, told: str | None) -> None:
     assert decode(command(element(0x0902, sent))) == {0x0902: told}
+
+
+def test_what_follows_of_another_group_is_passed_over() -> None:
+    """Orthanc's failing C-GET-RSP carries (0008,0058) behind its command set, not counted in the group length."""
+    command = encode({0x0100: 0x8010, 0x0900: 0xA702})
+    stranger = b"\x08\x00\x58\x00\x06\x00\x00\x001.2.3\x00"
+    assert decode(command + stranger) == decode(command)
+    with pytest.raises(CommandSetError, match="CommandGroupLength"):
+        decode(command + b"\x00\x00\x00\x10\x00\x00\x00\x00")  # an element of group 0000 that is not counted

@@ -1,5 +1,6 @@
 """`dulcet demo`: exit code 0 means that every step held, and only that."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,18 @@ def test_all_of_it_holds(tool: Tool, files: list[Path]) -> None:
     assert "C-STORE: 2 of 2 files" in ran.out
     assert "the data sets of 2 of 2 files are on the disk, byte for byte" in ran.out
     assert ran.out.count("- A-ASSOCIATE-RQ -") == 2
+    assert "ok   C-FIND: 1 studies of 2 instances" in ran.out
+    assert "ok   C-MOVE: 2 to VIEWER" in ran.out
+    assert "ok   the data sets of 2 of 2 were got, byte for byte" in ran.out
+
+
+def test_without_the_archive_s_extra(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("dulcet.services.archive")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    ran = tool("demo", *files)
+    assert ran.code == 0
+    assert "to find, move and get: pip install 'dulcet[archive]' (sqlalchemy is not installed)" in ran.out
 
 
 def test_the_files_of_pydicom(tool: Tool) -> None:
@@ -54,7 +67,7 @@ def test_a_step_that_fails(tool: Tool, files: list[Path], monkeypatch: pytest.Mo
     ran = tool("demo", *files)
     assert ran.code == 1
     assert "FAIL the data sets of 0 of 2 files" in ran.out
-    assert ran.out.endswith("FAIL 1 steps failed\n")
+    assert ran.out.endswith("FAIL 3 steps failed\n")  # what arrived, what was moved, what was got
 
 
 def test_a_store_that_fails(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

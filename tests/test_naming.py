@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+from datetime import datetime
+from itertools import islice
 
 import pytest
 from data_sets import CT, MR
@@ -16,8 +18,14 @@ from dulcet.services.naming import (
     component,
     file_name,
     is_valid_uid,
+    person,
     prefix,
+    series_date_directories,
+    short_unique_file_name,
     study_directory,
+    study_time_directories,
+    system_time_file_name,
+    time_file_names,
     unique_file_name,
 )
 from hypothesis import example, given
@@ -110,6 +118,65 @@ def test_unique_names_are_unique():
     names = {unique_file_name(CT) for _ in range(1000)}
     assert len(names) == 1000
     assert all(name.startswith("CT.X.2.25.") and is_valid_uid(name.removeprefix("CT.X.")) for name in names)
+
+
+MOMENT = datetime(2026, 3, 9, 7, 5, 2, 48_901)
+
+
+def test_short_names():
+    names = {short_unique_file_name(CT, ".dcm") for _ in range(1000)}
+    assert len(names) == 1000
+    assert all(re.fullmatch(r"CT_[0-9a-f]{16}\.dcm", name) for name in names)
+
+
+def test_names_of_the_time():
+    names = time_file_names(CT, MOMENT, ".dcm")
+    assert list(islice(names, 3)) == [
+        "20260309070502048.CT.dcm",
+        "20260309070502048_0001.CT.dcm",
+        "20260309070502048_0002.CT.dcm",
+    ]
+    assert system_time_file_name(MR, MOMENT) == "20260309070502.048901.MR"
+
+
+@pytest.mark.parametrize(
+    ("date", "directories"),
+    [
+        ("20240229", ("data", "2024", "02", "29")),
+        ("2024.02.29", ("data", "2024", "02", "29")),
+        ("", ("undef", "20260309")),
+        ("20230229", ("undef", "20260309")),
+        ("20241301", ("undef", "20260309")),
+        ("00000101", ("undef", "20260309")),
+        ("../../..", ("undef", "20260309")),
+        ("20240229\n", ("undef", "20260309")),
+        ("２０２４０２２９", ("undef", "20260309")),  # noqa: RUF001  # digits, but not ASCII's
+    ],
+)
+def test_directories_of_a_series_date(date, directories):
+    assert series_date_directories(date, MOMENT) == directories
+
+
+def test_directories_of_a_study_s_time():
+    names = list(islice(study_time_directories("study", MOMENT), 2))
+    assert names == ["study_20260309_070502048", "study_20260309_070502048_1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "folded"),
+    [("Müller^Jörg", "Muller_Jorg"), ("", "ANONYMOUS"), ("^^", "ANONYMOUS"), ("../x", "x"), ("王", "ANONYMOUS")],
+)
+def test_people(name, folded):
+    assert person(name) == folded
+
+
+@given(hostile)
+def test_directories_of_people_and_dates_are_safe(text):
+    names = [next(study_time_directories(person(text), MOMENT)), *series_date_directories(text, MOMENT)]
+    for name in names:
+        assert SAFE.fullmatch(name)
+        assert len(name) <= MAXIMUM_NAME
+        assert not WINDOWS_DEVICES.fullmatch(name)
 
 
 @pytest.mark.parametrize("text", ["/", "a/b", "..", ".x", "a b", "\n", "ä", "x" * 17])

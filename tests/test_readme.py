@@ -23,10 +23,10 @@ def rows(heading: str) -> list[tuple[str, ...]]:
 
 
 def test_every_program_is_followed_by_what_it_prints() -> None:
-    assert len(PROGRAMS) == README.count("```python") == 3
+    assert len(PROGRAMS) == README.count("```python") == 4
 
 
-@pytest.mark.parametrize(("program", "printed"), PROGRAMS, ids=["ten lines", "own transport", "judge"])
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS, ids=["ten lines", "the walk", "own transport", "judge"])
 def test_a_program_prints_what_it_says(
     program: str,
     printed: str,
@@ -61,7 +61,7 @@ def test_the_exit_codes_are_the_exit_codes() -> None:
 def test_each_command_is_one_line() -> None:
     """`.ci/run` takes both from this page and runs them as they stand; here, that they are what a person can copy."""
     assert len(COMMANDS) == 2
-    for command, beginning in zip(COMMANDS, ("sh bin/setup && ", "sh bin/setup test && "), strict=True):
+    for command, beginning in zip(COMMANDS, ("sh bin/setup archive && ", "sh bin/setup test && "), strict=True):
         assert command.count("\n") == 1
         assert command.startswith(beginning)
         assert f'readme "{beginning}"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,6 +136,17 @@ def test_written_in_another_transfer_syntax(tmp_path: Path, scu: SCU, option: st
     meta = peek(tmp_path / "in" / name)
     assert meta.transfer_syntax_uid == syntax
     assert (tmp_path / "in" / name).read_bytes()[meta.dataset_offset :] == data_set("1.2.3", syntax=syntax)
+
+
+def test_written_deflated(tmp_path: Path, scu: SCU) -> None:
+    (tmp_path / "in").mkdir()
+    with serving("-od", tmp_path / "in", "+td") as running:
+        (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
+    assert result.status == 0
+    path = tmp_path / "in" / "CT.1.2.3"
+    meta = peek(path)
+    assert meta.transfer_syntax_uid == f"{EXPLICIT}.99"
+    assert zlib.decompress(path.read_bytes()[meta.dataset_offset :], wbits=-15) == data_set("1.2.3")
 
 
 def test_bare_data_sets(tmp_path: Path, scu: SCU) -> None:
@@ -609,3 +621,75 @@ def test_a_flood_of_nonsense_is_a_few_lines(tmp_path: Path, capsys: pytest.Captu
     lines = capsys.readouterr().err.splitlines()
     assert 10 <= sum(line.startswith("W: association aborted") for line in lines) < 60
     assert any("withheld" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "pattern"),
+    [
+        (["-tn"], "[0-9]" * 17 + "*.CT"),
+        (["-ss", "in"], "in_[0-9]*_[0-9]*/CT.1.2.3"),
+        (["-sp"], "A_B_[0-9]*_[0-9]*/CT.1.2.3"),
+        (["-sp", "-tn", "-fe", ".dcm"], "A_B_[0-9]*_[0-9]*/[0-9]*.CT.dcm"),
+    ],
+)
+def test_names_and_folders_of_the_time(tmp_path: Path, scu: SCU, words: list[object], pattern: str) -> None:
+    (tmp_path / "in").mkdir()
+    with serving("-od", tmp_path / "in", *words) as running:
+        for _ in range(2):
+            assert [result.status for result in scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])] == [0]
+    assert len(list((tmp_path / "in").glob(pattern))) == len(names(tmp_path / "in")) == (2 if "-tn" in words else 1)
+
+
+def test_sleeps_while_storing_on_order(tmp_path: Path, scu: SCU) -> None:
+    (tmp_path / "in").mkdir()
+    with serving("-od", tmp_path / "in", "--sleep-during", 0.3) as running:
+        start = time.monotonic()
+        list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
+    assert time.monotonic() - start >= 0.3
+
+
+RECORDS_ITS_ARGUMENTS = "import os, sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))"
+
+
+def lines_of(told: Path) -> list[str]:
+    return told.read_text().splitlines() if told.exists() else []
+
+
+def test_a_program_when_the_association_that_brought_a_study_ends(tmp_path: Path, scu: SCU) -> None:
+    (tmp_path / "in").mkdir()
+    told = tmp_path / "told"
+    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p #a #c'
+    files = [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}", study=f"1.9.{n % 2}") for n in range(4)]
+    with serving("-od", tmp_path / "in", "-su", "s", "-xcs", command) as running:
+        with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
+            for file in files:
+                assert association.store(file).status == 0
+            assert lines_of(told) == [], "studies that arrive together do not end each other"
+        deadline = time.monotonic() + LIMIT
+        while len(lines_of(told)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        title = running.entity.title
+        wanted = [f"{tmp_path / 'in' / f's_1.9.{n}'} {SCU_TITLE} {title}" for n in range(2)]
+        assert sorted(lines_of(told)) == wanted
+    assert len(lines_of(told)) == 2, "nothing is left for the end of the server"
+
+
+def test_a_program_when_nothing_of_a_study_came_for_a_while(tmp_path: Path, scu: SCU) -> None:
+    (tmp_path / "in").mkdir()
+    told = tmp_path / "told"
+    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p'
+    with serving("-od", tmp_path / "in", "-su", "s", "-xcs", command, "-tos", 0.3) as running:
+        with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
+            assert association.store(dicom_file(tmp_path / "a.dcm", study="1.9.1")).status == 0
+            deadline = time.monotonic() + LIMIT
+            while not lines_of(told) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert lines_of(told) == [str(tmp_path / "in" / "s_1.9.1")]
+        assert association is not None
+        list(scu.store(running.entity, [dicom_file(tmp_path / "b.dcm", "1.2.4", study="1.9.2")]))
+    assert lines_of(told)[1:] == [str(tmp_path / "in" / "s_1.9.2")], "the end of the server is the end of every study"
+
+
+def test_a_study_has_no_file_name(tool: Tool, tmp_path: Path) -> None:
+    ran = tool("storescp", "-od", tmp_path, "-su", "s", "-xcs", "process #f", 0)
+    assert (ran.code, "#f" in ran.err) == (2, True)

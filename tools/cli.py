@@ -20,14 +20,32 @@ TOOLS = {
     "echoscu": ("echoscu", "ask a peer whether it is there (C-ECHO)"),
     "storescu": ("storescu", "send files to a peer (C-STORE)"),
     "storescp": ("storescp", "receive objects and write them to files"),
+    "findscu": ("findscu", "ask a peer what it has (C-FIND)"),
+    "getscu": ("getscu", "fetch objects over the same association (C-GET)"),
+    "movescu": ("movescu", "have objects sent to somebody (C-MOVE)"),
+    "dcmsend": ("dcmsend", "send folders, media and archives (C-STORE)"),
+    "dcmrecv": ("dcmrecv", "receive objects, the simple way"),
+    "qrscp": ("qrscp", "keep an archive that can be queried"),
     "termscu": ("termscu", "ask a server to stop"),
     "table": ("table", "show the state table, PS3.8 Table 9-10"),
     "dump": ("dump", "show bytes as PDUs"),
     "demo": ("demo", "watch two entities talk"),
+    "manual": ("manual", "make manual pages, an HTML reference, shell completion"),
     "link-tools": ("link_tools", "make links, so that `echoscu` alone runs ours"),
 }
 """Each tool's module and what it does."""
-NETWORK_TOOLS = ("echoscu", "storescu", "storescp", "termscu")
+NETWORK_TOOLS = (
+    "echoscu",
+    "storescu",
+    "storescp",
+    "findscu",
+    "getscu",
+    "movescu",
+    "dcmsend",
+    "dcmrecv",
+    "qrscp",
+    "termscu",
+)
 """Those whose options stand in `option_table`."""
 
 _HELP_WORDS = ("-h", "--help", "help")

@@ -10,8 +10,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..services.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, DataSetError, find
+from ..dul.items import RoleSelection
+from ..services.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, DataSetError, find
 from ..services.entity import Entity
 from ..services.errors import AssociationRejected
 from ..services.outgoing import OutgoingFile, scan
@@ -26,16 +28,24 @@ from .exit_codes import ExitCode
 from .reporting import Progress
 from .sequence import Step, diagram
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from ..services.retrieve_scu import RetrieveResult
+
+CONTEXTS = 127
+"""Presentation contexts of an association besides that of C-GET (PS3.8 9.3.2.2)."""
 STOP_SECONDS = 10.0
 """How long the SCP may take to stop."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Echo, store, compare, shut down; tell of each step."""
+    """Echo, store, compare, shut down, find, move, get; tell of each step."""
     parser = argparse.ArgumentParser(
         "dulcet demo",
         description="Start a storage SCP on loopback, send it the real files of pydicom's wheel, compare what arrived "
-        "byte for byte, show the association as a sequence diagram, and shut the SCP down.",
+        "byte for byte, show the association as a sequence diagram, and shut the SCP down. Then let an archive look "
+        "at the directory, and find, move and get what is in it.",
         allow_abbrev=False,
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="other files or directories to send")
@@ -56,7 +66,8 @@ class Demo:
 
     def run(self) -> int:
         """All of it."""
-        storage = Storage(self._directory, on_stored=lambda _caller, outcome: self._outcomes.append(outcome))
+        received = self._directory / "received"
+        storage = Storage(received, on_stored=lambda _caller, outcome: self._outcomes.append(outcome))
         with SCP("DULCET", [Verification(), storage, Shutdown()]).running() as running:
             peer = running.entity
             self._tell(True, f"an SCP listens: {peer}")
@@ -68,6 +79,7 @@ class Demo:
             self._show("the association that carried the files:")
             self._terminate(scu, peer, running)
         storage.store.close()
+        self._archive()
         print()
         self._tell(not self._failures, "all of it held" if not self._failures else f"{self._failures} steps failed")
         return ExitCode.FAILURE if self._failures else ExitCode.SUCCESS
@@ -120,6 +132,66 @@ class Demo:
         else:
             self._tell(False, "termscu: the SCP accepted the association, but should stop")
         self._tell(running.wait(STOP_SECONDS), "the SCP has stopped")
+
+    def _archive(self) -> None:
+        """The same objects again, from an archive over the directory they were written to."""
+        print()
+        try:
+            from ..services.archive import Archive
+        except ModuleNotFoundError as error:
+            print(f"     to find, move and get: pip install 'dulcet[archive]' ({error.name} is not installed)")
+            return
+        viewer = Storage(self._directory / "moved")
+        with (
+            SCP("VIEWER", [viewer]).running() as station,
+            Archive(self._directory / "received", destinations={"VIEWER": station.entity}) as archive,
+            SCP("ARCHIVE", archive.services).running() as running,
+        ):
+            self._retrieve(SCU("DEMO"), running.entity)
+        viewer.store.close()
+
+    def _retrieve(self, scu: SCU, peer: Entity) -> None:
+        """Everything is found; it is moved study by study, and got once more."""
+        wanted = {outcome.sop_instance_uid for outcome in self._outcomes if outcome.path and _has_study(outcome.path)}
+        studies = list(scu.find(peer, level="STUDY", NumberOfStudyRelatedInstances=""))
+        instances = sum(int(study.NumberOfStudyRelatedInstances) for study in studies)
+        told = f"{len(studies)} studies of {instances} instances"
+        self._tell(instances == len(wanted), f"C-FIND: {told}")
+        moved = [scu.move(peer, study, "VIEWER") for study in studies]
+        self._tell(all(each.ok for each in moved), f"C-MOVE: {sum(each.completed for each in moved)} to VIEWER")
+        got = self._get(scu, peer, studies)
+        self._tell(all(each.ok for each in got), f"C-GET: {sum(each.completed for each in got)} over the association")
+        for folder in ("moved", "got"):
+            equal = self._arrived(folder) & wanted
+            self._tell(equal == wanted, f"the data sets of {len(equal)} of {len(wanted)} were {folder}, byte for byte")
+
+    def _get(self, scu: SCU, peer: Entity, studies: "Sequence[Dataset]") -> "list[RetrieveResult]":
+        """On one association, which proposes each SOP class in each transfer syntax there is."""
+        from ..services.query_models import model
+        from ..services.retrieve_scu import retrieve_identifier
+
+        kinds = {(outcome.sop_class_uid, outcome.transfer_syntax_uid) for outcome in self._outcomes if outcome.path}
+        contexts = [(sop_class, (syntax,)) for sop_class, syntax in sorted(kinds)]
+        roles = [RoleSelection(sop_class, False, True) for sop_class in sorted({kind[0] for kind in kinds})]
+        with scu.associate(peer, [model("get"), *contexts[:CONTEXTS]], roles=roles) as association:
+            return [association.get(retrieve_identifier(study), self._directory / "got") for study in studies]
+
+    def _arrived(self, folder: str) -> set[str]:
+        """The instances in a directory that are as they were received."""
+        digests = {_digest(outcome.path) for outcome in self._outcomes if outcome.path is not None}
+        files = [path for path in (self._directory / folder).rglob("*") if path.is_file()]
+        return {OutgoingFile(path).sop_instance_uid for path in files if _digest(path) in digests}
+
+
+def _has_study(path: Path) -> bool:
+    """Whether an archive can file it."""
+    file = OutgoingFile(path)
+    try:
+        return bool(find(file.dataset(), file.transfer_syntax_uid, (STUDY_INSTANCE_UID,), whole=True))
+    except DataSetError:
+        return False
+    finally:
+        file.close()
 
 
 def _storable(named: Sequence[str]) -> list[OutgoingFile]:

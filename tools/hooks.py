@@ -63,12 +63,21 @@ class Outcome:
 class Hook:
     """A command for each object: so many at a time, each for so long."""
 
-    def __init__(self, command: str, *, log: Log | None = None, timeout: float = 60.0, concurrency: int = 4) -> None:
+    def __init__(
+        self,
+        command: str,
+        *,
+        log: Log | None = None,
+        timeout: float = 60.0,
+        concurrency: int = 4,
+        name: str = "exec-on-reception",
+    ) -> None:
         self.template = split(command)
         """The command's arguments with their placeholders."""
         self._log = log or Log()
         self._timeout = timeout
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="exec-on-reception")
+        self._name = name
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=name)
 
     def submit(self, reception: Reception) -> Future[Outcome]:
         """Run it when its turn comes; returns at once. The future is for who wants to wait."""
@@ -79,7 +88,7 @@ class Hook:
         arguments = filled(self.template, reception)
         outcome = _run(arguments, environment(reception), self._timeout)
         if outcome.error:
-            self._log.error(f"exec-on-reception: {outcome.error}", command=shlex.join(arguments))
+            self._log.error(f"{self._name}: {outcome.error}", command=shlex.join(arguments))
         return outcome
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from .option_row import Option
 from .option_table import rows
 from .options import defaults
-from .tool_texts import TOOLS
+from .tool_texts import TOOLS, Argument
 
 COLUMN = 38
 """Where the explanations begin."""
@@ -22,7 +22,7 @@ def help_text(tool: str, width: int | None = None) -> str:
     """What `--help` prints."""
     width = min(width or shutil.get_terminal_size().columns, WIDEST)
     text = TOOLS[tool]
-    names = " ".join(f"{argument.metavar}..." if argument.many else argument.metavar for argument in text.arguments)
+    names = " ".join(map(_shown, text.arguments))
     lines = [f"usage: dulcet {tool} [options] {names}", "", f"{tool}: {text.summary}", ""]
     lines += [*textwrap.wrap(text.about, width), "", "arguments:"]
     for argument in text.arguments:
@@ -41,6 +41,12 @@ def help_text(tool: str, width: int | None = None) -> str:
     lines += textwrap.wrap("A summary always comes last; of a run that ended early it has words and exit_code.", width)
     lines += ["", "`dulcet --help` lists the exit codes.", "", "examples:", *_examples(tool)]
     return "\n".join(lines)
+
+
+def _shown(argument: Argument) -> str:
+    """`file...`, and in brackets what may be left out."""
+    name = f"{argument.metavar}..." if argument.many else argument.metavar
+    return f"[{name}]" if argument.optional else name
 
 
 def _left(row: Option) -> str:

@@ -53,6 +53,17 @@ def pause(word: str) -> float:
     return 0.0 if word == "0" else seconds(word)
 
 
+def share(word: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(word)
+    except ValueError:
+        raise ValueError(f"{word!r} is not a number") from None
+    if not 0 <= value <= 1:
+        raise ValueError(f"{word} is out of range; give a number from 0 to 1")
+    return value
+
+
 def socket_seconds(word: str) -> float | None:
     """DCMTK's socket timeout: 0 is none, -1 leaves it to the operating system; we set none in both cases."""
     return None if word == "-1" else seconds_or_none(word)

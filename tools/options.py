@@ -249,7 +249,7 @@ def _add_argument(parser: Parser, argument: Argument, alone: bool) -> None:
     how_many = {(False, False): None, (False, True): "?", (True, False): "+", (True, True): "*"}
     parser.add_argument(
         argument.name,
-        nargs=how_many[argument.many, alone],
+        nargs=how_many[argument.many, alone or argument.optional],
         metavar=argument.metavar,
         type=_explaining(argument.parse),
         help=argument.help,

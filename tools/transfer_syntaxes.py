@@ -10,6 +10,7 @@ from dataclasses import dataclass
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+DEFLATED = f"{EXPLICIT_LITTLE}.99"
 UNCOMPRESSED = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
 """The fallback of every compressed syntax, in the order in which it is proposed and preferred."""
 

@@ -51,7 +51,7 @@ class Listener:
     """Accepts on `sockets` (from `sockets.bind`), makes a driver for each connection and keeps count.
 
     `driver_factory(peer_address, overloaded)` returns a fresh `AsyncioDriver(..., server_side=True)`; when
-    overloaded, its thing is to refuse politely.
+    overloaded, its thing is to refuse politely. A host that `admits` does not is shut out without a word.
     """
 
     def __init__(
@@ -63,8 +63,10 @@ class Listener:
         max_per_address: int = 0,
         reject_slots: int = 16,
         max_handshakes: int = 64,
+        admits: Callable[[str], bool] = lambda host: True,  # noqa: ARG005  # a question's default answer
         notice: Notice = _silence,
     ) -> None:
+        self._admits = admits
         self._factory, self.sockets = driver_factory, list(sockets)
         self.max_connections = max_connections
         """Connections at once; lowered at start where the process may not open that many descriptors."""
@@ -182,6 +184,10 @@ class Listener:
 
     def _take(self, sock: socket.socket, peer: Any) -> None:
         host = str(peer[0])
+        if not self._admits(host):
+            self._notice("address-refused", peer=peer)
+            sock.close()
+            return
         many = self._max_per_address and self._by_address[host] >= self._max_per_address
         overloaded = bool(many) or len(self.connections) >= self.max_connections
         if overloaded:

@@ -6,12 +6,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import live_matrix
+import live_postgresql
 import pytest
 from cell_coverage import traced
 from certificates import Certificates
 from live_peers import Orthanc, Pynetdicom, find
 
-DCMTK = ("echoscu", "storescu", "dcmsend", "termscu", "storescp", "dcmrecv", "dcmqrscp")
+DCMTK = (
+    "echoscu",
+    "storescu",
+    "dcmsend",
+    "termscu",
+    "storescp",
+    "dcmrecv",
+    "dcmqrscp",
+    "movescu",
+    "getscu",
+    "findscu",
+    "wlmscpfs",
+)
 REQUIRED = "DULCET_REQUIRE_PEERS"
 """With this in the environment a missing peer is a failure."""
 
@@ -69,6 +82,20 @@ def pynetdicom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pynetdicom]
         yield peer
     finally:
         peer.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[live_postgresql.Cluster]:
+    """A PostgreSQL server of our own."""
+    place = live_postgresql.programs()
+    if place is None:
+        _missing("PostgreSQL")
+    try:
+        import psycopg  # noqa: F401  # is it there?
+    except ImportError:
+        _missing("psycopg")
+    with live_postgresql.Cluster(place) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,9 @@ from pathlib import Path
 from ssl import CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any
 
+import live_pynetdicom_normalized
+import live_pynetdicom_queries
+import live_pynetdicom_query
 from pydicom import dcmread
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.pdu import A_ASSOCIATE_RJ
@@ -132,12 +135,55 @@ def store(options: dict[str, Any]) -> dict[str, Any]:
     return {"statuses": statuses} | ending(association)
 
 
+def serve_normalized(options: dict[str, Any]) -> dict[str, Any]:
+    """Start an SCP of DIMSE-N services; see `live_pynetdicom_normalized`."""
+    server = live_pynetdicom_normalized.serve(entity(options), options)
+    port = int(server.server_address[1])
+    SERVERS[port] = server
+    return {"port": port}
+
+
+def invoke_normalized(options: dict[str, Any]) -> dict[str, Any]:
+    """Invoke DIMSE-N operations; see `live_pynetdicom_normalized`."""
+    return live_pynetdicom_normalized.invoke(entity(options), options)
+
+
+def serve_archive(options: dict[str, Any]) -> dict[str, Any]:
+    """Start an SCP that is queried; see `live_pynetdicom_query`."""
+    server = live_pynetdicom_query.serve(entity(options), options)
+    port = int(server.server_address[1])
+    SERVERS[port] = server
+    return {"port": port}
+
+
+def query(options: dict[str, Any]) -> dict[str, Any]:
+    """Query; see `live_pynetdicom_query`."""
+    return live_pynetdicom_query.find(entity(options), options)
+
+
+DO = {
+    "serve": serve,
+    "stop": stop,
+    "echo": echo,
+    "store": store,
+    "serve-normalized": serve_normalized,
+    "invoke-normalized": invoke_normalized,
+    "find": lambda options: live_pynetdicom_queries.find(entity(options), options),
+    "get": lambda options: live_pynetdicom_queries.get(entity(options), options),
+    "serve-archive": serve_archive,
+    "query": query,
+    "cancelled": live_pynetdicom_query.cancelled,
+    "heard": live_pynetdicom_normalized.heard,
+}
+"""What it can be asked for."""
+
+
 def main() -> None:
     """Answer until there are no more requests."""
     for line in sys.stdin:
         options = json.loads(line)
         try:
-            answer = {"serve": serve, "stop": stop, "echo": echo, "store": store}[options["do"]](options)
+            answer = DO[options["do"]](options)
         except Exception:  # noqa: BLE001  # whatever it is, the test shows it
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), flush=True)

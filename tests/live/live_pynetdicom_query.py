@@ -1,0 +1,83 @@
+"""pynetdicom's Query/Retrieve, both roles, as `live_pynetdicom` is asked for it. Data sets are DICOM JSON."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pynetdicom import AE, build_context, evt
+
+ROOTS = ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")
+WORKLIST = "1.2.840.10008.5.1.4.31"
+CANCELLED = threading.Event()
+"""Whether a handler has seen a C-CANCEL."""
+
+
+def serve(ae: AE, options: dict[str, Any]) -> Any:
+    """An archive of a few files, or of endless matches."""
+    files = [dcmread(path) for path in options.get("files", [])]
+    CANCELLED.clear()
+
+    def matches(event: Any) -> list[Dataset]:
+        wanted = event.identifier.get("StudyInstanceUID")
+        return [each for each in files if not wanted or each.StudyInstanceUID == wanted]
+
+    def find(event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        if options.get("status"):
+            yield options["status"], None
+            return
+        for number in range(options.get("endless", 1)):
+            for each in matches(event):
+                if event.is_cancelled:
+                    CANCELLED.set()
+                    yield 0xFE00, None
+                    return
+                match = Dataset()
+                match.QueryRetrieveLevel = event.identifier.get("QueryRetrieveLevel", "")
+                for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "SOPInstanceUID", "SOPClassUID"):
+                    setattr(match, keyword, each.get(keyword))
+                match.InstanceNumber = number
+                yield 0xFF00, match
+
+    def send(event: Any) -> Iterator[Any]:
+        if event.event is evt.EVT_C_MOVE:
+            yield (
+                tuple(options["destinations"][event.move_destination.strip()])
+                if (event.move_destination.strip() in options["destinations"])
+                else (None, None)
+            )
+        found = matches(event)
+        yield len(found)
+        for each in found:
+            yield 0xFF00, each
+
+    for root in ROOTS:
+        for operation in (1, 2, 3):
+            ae.add_supported_context(f"{root}.{operation}")
+    ae.add_supported_context(WORKLIST)
+    for each in files:
+        uids = [each.file_meta.TransferSyntaxUID]
+        ae.add_supported_context(each.SOPClassUID, uids, scu_role=True, scp_role=True)
+        ae.add_requested_context(each.SOPClassUID, uids)
+    handlers = [(evt.EVT_C_FIND, find), (evt.EVT_C_MOVE, send), (evt.EVT_C_GET, send)]
+    return ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+
+
+def find(ae: AE, options: dict[str, Any]) -> dict[str, Any]:
+    """C-FIND, cancelled after some matches if that is asked for."""
+    model = options["model"]
+    association = ae.associate("127.0.0.1", options["port"], contexts=[build_context(model)], ae_title="DULCET")
+    statuses, matches = [], []
+    for status, match in association.send_c_find(Dataset.from_json(options["identifier"]), model, msg_id=7):
+        statuses.append(status.get("Status"))
+        matches += [match.to_json_dict()] if match else []
+        if len(matches) == options.get("cancel"):
+            association.send_c_cancel(7, query_model=model)
+    association.release()
+    return {"statuses": statuses, "matches": matches}
+
+
+def cancelled(_options: dict[str, Any]) -> dict[str, Any]:
+    """Whether a handler has seen a C-CANCEL."""
+    return {"cancelled": CANCELLED.wait(5.0)}

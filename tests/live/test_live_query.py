@@ -1,0 +1,355 @@
+"""Query and retrieve with live peers: our SCU at DCMTK's dcmqrscp and wlmscpfs, Orthanc and pynetdicom; our Query SCP
+asked by DCMTK's findscu and by pynetdicom."""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dulcet.services.query import QueryFailed
+from dulcet.services.query_identifiers import identifier, keys
+from dulcet.services.query_models import model
+from live_archive import Archive
+from live_instances import CT, ROOT, digests, instance
+from live_peers import Orthanc, Pynetdicom, Server, find, run
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dulcet import SCP, SCU, Entity, FileStore, Operation, Query, QueryBuilder, Timeouts, Verification, aio
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+STUDY_FIND = model("find", "study")
+STUDY = f"{ROOT}.0"
+SERIES = f"{ROOT}.0.1"
+Trace = Callable[..., None]
+Proven = Callable[..., None]
+
+
+@pytest.fixture
+def scu(trace: Trace) -> SCU:
+    return SCU("LIVE", trace=trace, timeouts=Timeouts(artim=2.0, idle=None))
+
+
+@pytest.fixture
+def catcher(tmp_path: Path, trace: Trace) -> Iterator[Archive]:
+    """Where archives move things: an SCP of ours, DULCET."""
+    with Archive(tmp_path, trace) as archive:
+        yield archive
+
+
+def files(folder: Path) -> list[Path]:
+    """One study, one series, three images of two classes."""
+    return [instance(folder, 1), instance(folder, 2), instance(folder, 3, sop_class=MR)]
+
+
+def finds_everything(scu: SCU, peer: Entity) -> list[Any]:
+    """From patient to images; patient root and study root."""
+    (patient,) = scu.find(peer, "PATIENT", PatientID="LIVE")
+    assert str(patient.PatientName) == "Live^Test"
+    (study,) = scu.find(peer, "STUDY", PatientID="LIVE", PatientName="Live*")
+    assert study.StudyInstanceUID == STUDY
+    assert list(scu.find(peer, "STUDY", PatientID="NOBODY")) == []
+    builder = QueryBuilder(scu, peer)
+    images = list(builder.image_uids(builder.series_uids(builder.study_uids("LIVE"))))
+    assert sorted(image.sop_instance_uid for image in images) == [f"{ROOT}.{number}" for number in (1, 2, 3)]
+    assert {image.series.series_instance_uid for image in images} == {SERIES}
+    found = asyncio.run(_asynchronously(peer))
+    assert found == [STUDY]
+    return images
+
+
+async def _asynchronously(peer: Entity) -> list[str]:
+    return [str(each.StudyInstanceUID) async for each in aio.SCU("LIVE").find(peer, PatientID="LIVE")]
+
+
+def moves_everything(scu: SCU, peer: Entity, catcher: Archive, sources: list[Path], images: list[Any]) -> None:
+    result = scu.move(peer, level="STUDY", StudyInstanceUID=STUDY, destination="DULCET")
+    assert (result.status, result.completed, result.failed, result.destination) == (0x0000, 3, 0, "DULCET")
+    assert catcher.digests == digests(sources)
+    one = scu.move_image(peer, images[0], "DULCET")
+    assert (one.status, one.message_id, one.completed) == (0x0000, 1, 1)
+    assert len(catcher.outcomes) == 4
+
+
+def gets_everything(scu: SCU, peer: Entity, folder: Path, sources: list[Path], images: list[Any]) -> None:
+    outcomes: list[Any] = []
+    with FileStore(folder / "got", mode="crash-safe", digest=True) as store:
+        result = scu.get(peer, store=store, StudyInstanceUID=STUDY, on_stored=outcomes.append)
+    assert (result.status, result.completed, result.failed) == (0x0000, 3, 0)
+    assert sorted(outcome.digest for outcome in outcomes) == digests(sources)
+    got: list[str] = []
+    image = scu.get(
+        peer, images[0].keys, lambda one: got.append(one.sop_instance_uid), sop_classes=[images[0].sop_class_uid or CT]
+    )
+    assert (image.status, got) == (0x0000, [images[0].sop_instance_uid])
+
+
+# DCMTK dcmqrscp
+
+
+@pytest.fixture
+def dcmqrscp(dcmtk: None, tmp_path: Path, catcher: Archive) -> Iterator[Entity]:
+    """An archive that knows our SCP as a destination."""
+    from live_peers import dcmtk as program
+
+    (tmp_path / "database").mkdir()
+    path = tmp_path / "dcmqrscp.cfg"
+    path.write_text(
+        "NetworkTCPPort = 104\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        f"HostTable BEGIN\nours = (DULCET, 127.0.0.1, {catcher.port})\nHostTable END\n"
+        "VendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nQR {tmp_path / 'database'} RW (10, 1024mb) ANY\nAETable END\n"
+    )
+    with Server([program("dcmqrscp"), "-v", "-c", path, "PORT"], tmp_path / "dcmqrscp.log") as server:
+        yield Entity.local("QR", server.port)
+
+
+def test_dcmqrscp(scu: SCU, dcmqrscp: Entity, catcher: Archive, tmp_path: Path, proven: Proven) -> None:
+    sources = files(tmp_path)
+    assert all(result.stored for result in scu.store(dcmqrscp, sources))
+    images = finds_everything(scu, dcmqrscp)
+    proven("DCMTK dcmqrscp", "SCU", "C-FIND", "patient root", "study root", "all levels", "asyncio")
+    moves_everything(scu, dcmqrscp, catcher, sources, images)
+    proven("DCMTK dcmqrscp", "SCU", "C-MOVE", "study", "one image", "to our SCP")
+    gets_everything(scu, dcmqrscp, tmp_path, sources, images)
+    proven("DCMTK dcmqrscp", "SCU", "C-GET", "study", "one image", "roles")
+
+
+def test_dcmqrscp_says_no(scu: SCU, dcmqrscp: Entity, tmp_path: Path, proven: Proven) -> None:
+    assert all(result.stored for result in scu.store(dcmqrscp, files(tmp_path)))
+    nowhere = scu.move(dcmqrscp, StudyInstanceUID=STUDY, destination="NOWHERE")
+    assert nowhere.status == 0xA801
+    assert "does not know destination NOWHERE" in str(nowhere)
+    proven("DCMTK dcmqrscp", "SCU", "C-MOVE", "status A801")
+    uid = STUDY_FIND
+    with scu.associate(dcmqrscp, [uid]) as association:
+        with pytest.raises(QueryFailed) as caught:
+            list(association.find(keys(QueryRetrieveLevel="SERIES", SeriesInstanceUID=""), uid))
+        assert caught.value.status.is_failure
+        assert len(list(association.find(identifier("STUDY"), uid))) == 1
+    proven("DCMTK dcmqrscp", "SCU", "C-FIND", "failure status, then again")
+
+
+def test_leaving_dcmqrscp_early(scu: SCU, dcmqrscp: Entity, tmp_path: Path, proven: Proven) -> None:
+    sources = [instance(tmp_path, number) for number in range(200, 260)]
+    assert all(result.stored for result in scu.store(dcmqrscp, sources))
+    wanted = identifier("IMAGE", StudyInstanceUID=STUDY, SeriesInstanceUID=SERIES)
+    with scu.associate(dcmqrscp, [STUDY_FIND, Verification]) as association:
+        for number, _ in enumerate(association.find(wanted)):
+            if number == 3:
+                break
+        assert association.echo() == 0x0000
+        assert len(list(association.find(wanted))) == 60
+    proven("DCMTK dcmqrscp", "SCU", "C-FIND", "C-CANCEL, association goes on")
+
+
+# DCMTK wlmscpfs
+
+
+def worklist_item(name: str, modality: str) -> Dataset:
+    step = keys(
+        Modality=modality,
+        ScheduledStationAETitle="STATION",
+        ScheduledProcedureStepStartDate="20240101",
+        ScheduledProcedureStepStartTime="1000",
+        ScheduledPerformingPhysicianName="Live^Doctor",
+        ScheduledProcedureStepID="S1",
+        ScheduledProcedureStepDescription="Schädel",
+    )
+    item = keys(
+        SpecificCharacterSet="ISO_IR 100",
+        PatientName=name,
+        PatientID="LIVE",
+        PatientBirthDate="19700101",
+        PatientSex="O",
+        AccessionNumber="A1",
+        StudyInstanceUID=STUDY,
+        RequestedProcedureID="R1",
+        RequestedProcedureDescription="Kopf",
+        ScheduledProcedureStepSequence=[step],
+    )
+    item.file_meta = FileMetaDataset()
+    item.file_meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"
+    item.file_meta.MediaStorageSOPInstanceUID = f"{ROOT}.99"
+    item.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return item
+
+
+def test_wlmscpfs(scu: SCU, dcmtk: None, tmp_path: Path, proven: Proven) -> None:
+    program = find("wlmscpfs", "$dcmtk")
+    if program is None:
+        pytest.skip("DCMTK wlmscpfs is not installed")
+    folder = tmp_path / "worklists" / "WORK"
+    folder.mkdir(parents=True)
+    (folder / "lockfile").touch()
+    for number, (name, modality) in enumerate([("Müller^Jörg", "CT"), ("Live^Test", "MR")]):
+        worklist_item(name, modality).save_as(folder / f"{number}.wl", enforce_file_format=True)
+    command = [program, "-v", "-dfp", tmp_path / "worklists", "-csk", "PORT"]
+    with Server(command, tmp_path / "wlmscpfs.log") as server:
+        peer = Entity.local("WORK", server.port)
+        both = list(scu.find(peer, ""))
+        assert sorted(str(each.PatientName) for each in both) == ["Live^Test", "Müller^Jörg"]
+        assert {each.ScheduledProcedureStepSequence[0].Modality for each in both} == {"CT", "MR"}
+        wanted = keys(PatientName="", ScheduledProcedureStepSequence=[keys(Modality="CT")])
+        with scu.associate(peer, [model("find", "worklist")]) as association:
+            (match,) = association.find(wanted)
+        assert match.identifier is not None
+        assert match.identifier.PatientName == "Müller^Jörg"
+    proven("DCMTK wlmscpfs", "SCU", "C-FIND", "worklist", "sequence keys", "character sets")
+
+
+# Orthanc
+
+
+def test_orthanc(
+    start_orthanc: Callable[..., Orthanc], scu: SCU, catcher: Archive, tmp_path: Path, proven: Proven
+) -> None:
+    allowed = {f"DicomAlwaysAllow{what}": True for what in ("Find", "FindWorklist", "Get", "Move")}
+    orthanc = start_orthanc(**allowed)
+    orthanc.knows("live", "LIVE", 1)
+    orthanc.knows("dulcet", "DULCET", catcher.port)
+    peer = Entity.local(orthanc.title, orthanc.port)
+    sources = files(tmp_path)
+    assert all(result.stored for result in scu.store(peer, sources))
+    images = finds_everything(scu, peer)
+    proven("Orthanc", "SCU", "C-FIND", "patient root", "study root", "all levels", "asyncio")
+    moves_everything(scu, peer, catcher, sources, images)
+    proven("Orthanc", "SCU", "C-MOVE", "study", "one image", "to our SCP")
+    gets_everything(scu, peer, tmp_path, sources, images)
+    proven("Orthanc", "SCU", "C-GET", "study", "one image", "roles")
+    nowhere = scu.move(peer, StudyInstanceUID=STUDY, destination="NOWHERE")
+    assert nowhere.status.is_failure
+    proven("Orthanc", "SCU", "C-MOVE", "unknown destination")
+
+
+# pynetdicom
+
+
+@contextlib.contextmanager
+def archive_of(pynetdicom: Pynetdicom, **options: Any) -> Iterator[Entity]:
+    port = pynetdicom.ask("serve-archive", **options)["port"]
+    try:
+        yield Entity.local("PYNETDICOM", port)
+    finally:
+        pynetdicom.ask("stop", port=port)
+
+
+def test_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, catcher: Archive, tmp_path: Path, proven: Proven) -> None:
+    sources = files(tmp_path)
+    destinations = {"DULCET": ["127.0.0.1", catcher.port]}
+    with archive_of(pynetdicom, files=sources, destinations=destinations) as peer:
+        found = list(scu.find(peer, "IMAGE", StudyInstanceUID=STUDY))
+        assert sorted(each.SOPInstanceUID for each in found) == [f"{ROOT}.{number}" for number in (1, 2, 3)]
+        assert list(scu.find(peer, "STUDY", StudyInstanceUID="1.2.3")) == []
+        proven("pynetdicom", "SCU", "C-FIND", "study root")
+        moved = scu.move(peer, StudyInstanceUID=STUDY, destination="DULCET")
+        assert (moved.status, moved.completed) == (0x0000, 3)
+        assert len(catcher.outcomes) == 3
+        assert scu.move(peer, StudyInstanceUID=STUDY, destination="NOWHERE").status == 0xA801
+        proven("pynetdicom", "SCU", "C-MOVE", "study", "status A801")
+        got: list[str] = []
+        result = scu.get(peer, store=lambda one: got.append(one.sop_instance_uid), StudyInstanceUID=STUDY)
+        assert (result.status, result.completed, len(got)) == (0x0000, 3, 3)
+        proven("pynetdicom", "SCU", "C-GET", "study", "roles")
+
+
+def test_failures_and_cancel_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven) -> None:
+    with archive_of(pynetdicom, status=0xA700) as peer, pytest.raises(QueryFailed, match="0xA700"):
+        list(scu.find(peer, PatientID="LIVE"))
+    with (
+        archive_of(pynetdicom, files=files(tmp_path), endless=10_000) as peer,
+        scu.associate(peer, [STUDY_FIND]) as association,
+    ):
+        for _ in association.find(identifier("STUDY")):
+            break
+        assert pynetdicom.ask("cancelled")["cancelled"]
+        matches = association.find(identifier("STUDY"))
+        next(matches)
+        matches.close()
+        assert matches.status == 0xFE00
+    proven("pynetdicom", "SCU", "C-FIND", "status A700", "C-CANCEL")
+
+
+def test_cancelling_a_retrieval_from_pynetdicom(
+    pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven
+) -> None:
+    sources = [instance(tmp_path, number) for number in range(300, 340)]
+    with archive_of(pynetdicom, files=sources, destinations={}) as peer:
+        result = scu.get(peer, store=lambda one: None, progress=lambda step: False, StudyInstanceUID=STUDY)
+    assert result.status in (0xFE00, 0x0000)
+    proven("pynetdicom", "SCU", "C-GET", "C-CANCEL")
+
+
+# Our Query SCP
+
+
+class Answers:
+    """Some matches for a patient, endless ones for another."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def __call__(self, wanted: Dataset, operation: Operation) -> Iterator[Any]:
+        try:
+            for number in itertools.count():
+                if wanted.get("PatientID") != "ENDLESS" and number == 3:
+                    break
+                yield keys(
+                    StudyInstanceUID=f"1.2.{number}", PatientName="Müller^Jörg", PatientID=wanted.get("PatientID")
+                )
+            if wanted.get("PatientID") == "BROKEN":
+                yield 0xA700, None
+        finally:
+            self.closed.set()
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def asked(answers: Answers, trace: Trace) -> Iterator[int]:
+    with SCP("DULCET", [Query(answers), Verification()], trace=trace).running() as running:
+        yield running.port
+        running.stop(1.0)
+
+
+FINDS = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "-k", "PatientName"]
+
+
+def test_findscu(dcmtk: None, asked: int, answers: Answers, proven: Proven) -> None:
+    from live_peers import dcmtk as program
+
+    findscu = [program("findscu"), "-v", "-aec", "DULCET"]
+    said = run([*findscu, *FINDS, "-k", "PatientID=LIVE", "127.0.0.1", asked])
+    assert said.code == 0, said
+    assert said.said.count("Find Response") >= 3
+    assert [said.said.count(f"[1.2.{number}") for number in range(4)] == [1, 1, 1, 0], said
+    broken = run([*findscu, *FINDS, "-k", "PatientID=BROKEN", "127.0.0.1", asked])
+    assert "Refused: OutOfResources" in broken.said, broken
+    worklist = run([*findscu, "-W", "-k", "PatientName=*", "127.0.0.1", asked])
+    assert worklist.said.count("Find Response") >= 3, worklist
+    proven("DCMTK findscu", "SCP", "C-FIND", "study root", "worklist", "status A700")
+    cancelled = run([*findscu, *FINDS, "-k", "PatientID=ENDLESS", "--cancel", "5", "127.0.0.1", asked])
+    assert cancelled.code == 0, cancelled.said[-500:]
+    assert answers.closed.wait(5.0)
+    proven("DCMTK findscu", "SCP", "C-FIND", "C-CANCEL")
+
+
+def test_pynetdicom_asks(pynetdicom: Pynetdicom, asked: int, answers: Answers, proven: Proven) -> None:
+    def ask(patient: str, **options: Any) -> dict[str, Any]:
+        wanted = identifier("STUDY", PatientID=patient)
+        return pynetdicom.ask("query", port=asked, model=STUDY_FIND, identifier=wanted.to_json_dict(), **options)
+
+    said = ask("LIVE")
+    assert said["statuses"] == [0xFF00] * 3 + [0]
+    assert [Dataset.from_json(each).PatientName for each in said["matches"]] == ["Müller^Jörg"] * 3
+    assert ask("BROKEN")["statuses"][-1] == 0xA700
+    assert ask("ENDLESS", cancel=3)["statuses"][-1] == 0xFE00
+    assert answers.closed.wait(5.0)
+    proven("pynetdicom", "SCP", "C-FIND", "study root", "status A700", "C-CANCEL")

@@ -1,0 +1,164 @@
+"""`dulcet qrscp`: an archive over a directory (Storage, Query/Retrieve and Storage Commitment SCP)."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ..services.entities import Entities
+from ..services.entity import Entity
+from ..services.incoming import FileStore
+from ..services.service import Service
+from ..services.shutdown import Shutdown
+from ..services.verification import Verification
+from . import receiving
+from .connection import log_for
+from .exit_codes import ExitCode, Failure
+from .log import Log, PeerLog
+from .options import UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ..services.archive import Archive
+
+
+def main(options: argparse.Namespace) -> int:
+    """Bring the index up to date, and serve until a signal or termscu ends it."""
+    serving = Serving(options, log_for(options))
+    if not options.reindex:
+        return serving.run()
+    serving.close()
+    return serving.indexed()
+
+
+class Serving(receiving.Receiving):
+    """A run of qrscp."""
+
+    _archive: "Archive"
+
+    def __init__(self, options: argparse.Namespace, log: Log) -> None:
+        self._destinations = _destinations(options.destinations)
+        super().__init__(options, log)
+        found = self._archive.found
+        self._report.record("index", added=found.added, removed=found.removed, unreadable=len(found.unreadable))
+
+    def file_store(self) -> FileStore:
+        """That of the archive, whose index is up to date then."""
+        options = self._options
+        with IndexProgress(wanted=not (options.no_progress or options.json or options.log_level == "fatal")) as bar:
+            self._archive = _archive(
+                options.directory,
+                options.index,
+                mode=options.durability,
+                destinations=self._destinations,
+                anew=options.reindex,
+                progress=bar.tell,
+                log=PeerLog(self._log),
+                promiscuous=options.promiscuous,
+                on_stored=self._stored_one,
+            )
+        return self._archive.store
+
+    def policy(self) -> dict[str, Any]:
+        """Our title."""
+        return {"ae_title": self._options.aetitle, "require_called_ae_title": self._options.check_called_aetitle}
+
+    def services(self) -> list[Service]:
+        """What an archive offers."""
+        services: list[Service] = [Verification(), *self._archive.services]
+        if self._options.allow_shutdown:
+            services.append(Shutdown())
+        return services
+
+    def close(self) -> None:
+        """Let go of the index too."""
+        self._archive.close()
+        super().close()
+
+    def indexed(self) -> int:
+        """The last line of --reindex."""
+        found = self._archive.found
+        words = f"{found.added} objects indexed"
+        if found.unreadable:
+            words += f", {len(found.unreadable)} files are none"
+        self._report.summary(words, stored=0, failed=0, exit_code=0)
+        return ExitCode.SUCCESS
+
+
+def _destinations(path: str | None) -> dict[str, Entity]:
+    """The entities of a file by their AE titles; none without a file.
+
+    Raises:
+        UsageError: it cannot be read, or is wrong.
+    """
+    if path is None:
+        return {}
+    try:
+        return {entity.title: entity for entity in Entities.load(path).values()}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--destinations: {error}") from None
+
+
+def _archive(directory: str, url: str | None, **options: Any) -> "Archive":
+    """The archive, whose index needs what only the extra installs.
+
+    Raises:
+        Failure: directory or index cannot be opened.
+    """
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from ..services.archive import Archive
+    except ModuleNotFoundError as error:
+        raise Failure(ExitCode.FAILURE, f"{error.name} is not installed: pip install 'dulcet[archive]'") from None
+    try:
+        return Archive(directory, url, **options)
+    except ModuleNotFoundError as error:
+        raise Failure(ExitCode.FAILURE, f"--index: {error.name} is not installed") from None
+    except OSError as error:
+        raise Failure(ExitCode.OUTPUT_DIRECTORY, f"{directory}: {error.strerror or error}") from None
+    except SQLAlchemyError as error:
+        # What a driver says may hold the password of a URL; its first line says what is wrong.
+        words = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise Failure(ExitCode.FAILURE, f"the index cannot be opened: {words}") from error
+
+
+class IndexProgress:
+    """A bar for the files that the index does not know yet; nothing at all when nobody is looking."""
+
+    def __init__(self, *, wanted: bool = True, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._wanted = wanted and self._stream.isatty()
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def tell(self, done: int, total: int) -> None:
+        """So many files of so many are done."""
+        if self._bar is None and self._wanted and total:
+            self._bar = _bar(self._stream)
+            self._task = self._bar.add_task("indexing", total=total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> "IndexProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _bar(stream: TextIO) -> "Progress":
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("files"),
+        progress.TimeRemainingColumn(),
+        console=Console(file=stream),
+        transient=True,
+    )
