@@ -31,7 +31,7 @@ from .commitment import (
     transaction_of,
 )
 from .entity import Entity
-from .log import Log, logger
+from .log import Log, logger, place
 from .normalized import Normalized, NormalizedOperation, ServiceFailure
 from .service import Caller, Invoke
 
@@ -106,8 +106,11 @@ class StorageCommitment(Normalized):
     def _over(self, caller: Caller, task: "asyncio.Task[None]") -> None:
         if self._tasks.get(caller.invoke) is task:
             del self._tasks[caller.invoke]
-        if not task.cancelled() and task.exception() is not None:
-            self._log.error("storage commitment failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled():
+            self._log.warning("storage commitment was not reported: the server has stopped")
+        elif error is not None:
+            self._log.error("storage commitment failed", error=type(error).__name__, at=place(error))
 
     async def _fulfil(
         self, operation: NormalizedOperation, uid: str, instances: list[Instance], before: "asyncio.Task[None] | None"
@@ -142,7 +145,7 @@ class StorageCommitment(Normalized):
         try:
             found = self._check(*instance)
         except Exception as error:  # noqa: BLE001  # the application's check: nothing is safe that it cannot find
-            self._log.error("storage commitment check failed", error=type(error).__name__, exc_info=error)
+            self._log.error("storage commitment check failed", error=type(error).__name__, at=place(error))
             return PROCESSING_FAILURE
         if found is True:
             return 0

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.association import Association
@@ -19,42 +19,46 @@ from ..dimse import messages
 from ..dimse.exchange import CancelRequested, Dataset, DimseEvent, Exchange, Request, Response, discard
 from ..dimse.fragments import Sink
 from ..dimse.sending import ROOM
-from ..dimse.status import CANCEL, PROCESSING_FAILURE, SUCCESS
+from ..dimse.status import CANCEL, SUCCESS
 from ..dul.errors import LocalProtocolError
 from ..dul.transport.aio import AsyncioDriver
 from .answers import batches
 from .errors import AssociationReleased, aborted
-from .service import Answer, Answers, Caller, Operation, Reply, Service
+from .log import place
+from .service import Answer, Answers, Caller, Operation, Reply, Service, failure_of
 
 if TYPE_CHECKING:
     from ..dul.transport.tls import Peer as TlsPeer
+    from .proxy_protocol import Header
     from .server import Server
 
 
 class PacedExchange(Exchange):
     """An exchange that tells when it has room for more, so that nobody answers faster than the peer reads."""
 
-    _room: "asyncio.Future[None] | None" = None
+    _change: "asyncio.Event | None" = None
 
     async def room(self) -> None:
-        """Wait until everything said so far is in the hands of the transport."""
+        """Wait until everything said so far is in the hands of the transport, or the association has ended."""
         while (self.sending or len(self.outbox) >= ROOM) and self.ending is None:
-            self._room = asyncio.get_running_loop().create_future()
-            await self._room
+            self._change = self._change or asyncio.Event()
+            self._change.clear()
+            await self._change.wait()
+
+    def changed(self) -> None:
+        """Let those who wait look again."""
+        if self._change is not None:
+            self._change.set()
 
     def fill(self, now: float) -> None:
         """As in `Exchange`; the driver calls it when there is room."""
         super().fill(now)
-        if self._room is not None and not self.sending and not self._room.done():
-            self._room.set_result(None)
+        if not self.sending:
+            self.changed()
 
 
 def _is_pending(answer: Answer) -> bool:
     return (answer.response if isinstance(answer, Reply) else answer).status.is_pending
-
-
-_FAILURES = dict.fromkeys((0x0001, 0x0020, 0x0010, 0x0021), 0xC000)
-"""Command fields of C-STORE, C-FIND, C-GET and C-MOVE, whose tables in PS3.4 know no processing failure."""
 
 
 class Connection:
@@ -95,14 +99,15 @@ class Connection:
 
         self.driver.thing = ProxyLayer(self.driver.thing, self._admit, self._no_proxy_header)
 
-    def _admit(self, source: tuple[str, int] | None) -> bool:
-        """Whether a proxy's connection may be for this source; None is the proxy itself."""
-        if source is None:
+    def _admit(self, header: "Header") -> bool:
+        """Whether a connection may be for whom its proxy says. Where it does not say, the proxy's address counts."""
+        proxy = self.driver.peer
+        if header.local:
             return True
-        proxy, self.driver.peer = self.driver.peer, source
-        allowed = self._server.scp.allows(source[0])
+        self.driver.peer = header.source or proxy
+        allowed = self._server.scp.allows(str(self.driver.peer[0]))
         if not allowed:
-            self._log.warning("address-refused", peer=source, proxy=str(proxy[0]))
+            self._log.warning("address-refused", peer=self.driver.peer, proxy=str(proxy[0]))
         return allowed
 
     def _no_proxy_header(self, why: str) -> None:
@@ -131,8 +136,15 @@ class Connection:
                 self._request(event)
             else:
                 self._other(event)
+            self._tell(driver.peer, event)
+
+    def _tell(self, peer: tuple[Any, ...], event: DimseEvent) -> None:
+        """Let the application look on."""
+        try:
             if self._server.scp.on_event is not None:
-                self._server.scp.on_event(driver.peer, event)
+                self._server.scp.on_event(peer, event)
+        except Exception as error:  # noqa: BLE001  # who looks on must not end an association
+            self._log.error("on_event failed", error=type(error).__name__, at=place(error))
 
     def _other(self, event: DimseEvent) -> None:
         match event:
@@ -180,6 +192,7 @@ class Connection:
             if not future.done():
                 future.set_exception(aborted(event) if isinstance(event, Aborted) else AssociationReleased("released"))
         self._invoked.clear()
+        self.exchange.changed()
         self._log_line(event)
         self._caller = None
 
@@ -281,6 +294,7 @@ class Connection:
         future = self._invoked[numbered.message_id] = self._server.loop.create_future()
         self.driver.flush()
         response: Response = await future
+        await self.exchange.room()  # it may have answered before it had everything (PS3.7 9.1.1.2)
         return response
 
     def _ask(self, service: Service, operation: Operation) -> Answers:
@@ -295,18 +309,18 @@ class Connection:
             association=self._number,
             request=operation.request.name,
             error=type(error).__name__,
-            exc_info=error,
+            at=place(error),
         )
-        return self._failure_of(operation)
-
-    @staticmethod
-    def _failure_of(operation: Operation) -> messages.Response:
-        return operation.request.response(_FAILURES.get(operation.request.command_field, PROCESSING_FAILURE))
+        return failure_of(operation.request)
 
     def _performed(self, task: "asyncio.Task[None]") -> None:
         self._current = self._task = None
-        if not task.cancelled():
-            task.result()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # a response that cannot be sent, and neither can its replacement
+            self._log.error(
+                "association given up", association=self._number, error=type(error).__name__, at=place(error)
+            )
+            self.abort("a response could not be sent")
         while self._waiting and self._current is None:
             self._perform(self._waiting.popleft())
         self.driver.flush()
@@ -321,6 +335,6 @@ class Connection:
             events = self.exchange.respond(operation.context.id, response, dataset, time.monotonic())
         except LocalProtocolError as error:  # a service answered what cannot be sent
             self._log.error("response not sent", association=self._number, error=str(error))
-            events = self.exchange.respond(operation.context.id, self._failure_of(operation), None, time.monotonic())
+            events = self.exchange.respond(operation.context.id, failure_of(operation.request), None, time.monotonic())
         self._on_events(self.driver, events)
         return message_id in self.exchange.performing

@@ -21,11 +21,18 @@ class Log(Protocol):
         """What someone must look at."""
 
 
+def place(error: BaseException) -> str:
+    """Where an exception came from, as file:line. Its text stays out of logs: it may hold values of a data set."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown"
+
+
 def _sentence(_logger: Any, _method: str, line: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     """A structured line for a standard logger: the event, then key=value."""
-    error = line.pop("exc_info", None)
     text = " ".join([line.pop("event"), *(f"{key}={value!r}" for key, value in line.items())])
-    return ("%s", text), {"exc_info": error}
+    return ("%s", text), {}
 
 
 def logger() -> Log:

@@ -39,9 +39,11 @@ class Header:
     """A PROXY header."""
 
     source: Address | None
-    """For whom the connection is; None: the proxy's own (a health check), or it does not say."""
+    """For whom the connection is; None where the proxy does not say."""
     length: int
     """Bytes it takes."""
+    local: bool = False
+    """Whether the proxy connects for itself (a health check), which must be let in."""
 
 
 def parse(data: bytes | bytearray) -> Header | None:
@@ -96,7 +98,7 @@ def _version_2(data: bytes) -> Header | None:
         return None
     addresses = data[_FIXED.size : length]
     if command == _LOCAL or family not in (_TCP4, _TCP6):
-        return Header(None, length)
+        return Header(None, length, local=command == _LOCAL)
     size, kind = (4, IPv4Address) if family == _TCP4 else (16, IPv6Address)
     if len(addresses) < 2 * size + 4:
         raise ProxyError("a PROXY header without addresses")
@@ -109,13 +111,11 @@ class ProxyLayer(Generic[E]):
 
     Args:
         thing: what is inside.
-        admit: asked with the source of the header; False closes the connection.
+        admit: asked with the header; False closes the connection.
         refused: told why there was no header.
     """
 
-    def __init__(
-        self, thing: SansIO[E], admit: Callable[[Address | None], bool], refused: Callable[[str], None]
-    ) -> None:
+    def __init__(self, thing: SansIO[E], admit: Callable[[Header], bool], refused: Callable[[str], None]) -> None:
         self._thing, self._admit, self._refused = thing, admit, refused
         self._ready = False
         self._until: float | None = None
@@ -157,7 +157,7 @@ class ProxyLayer(Generic[E]):
             return []
         if header is None:
             return []
-        if not self._admit(header.source):
+        if not self._admit(header):
             self._close()
             return []
         self._ready = True

@@ -136,7 +136,7 @@ class SCP:
             refusal = acknowledge(request)
             if refusal is not None:
                 for server in self._servers:
-                    server.request_stop()
+                    server.loop.call_soon_threadsafe(server.request_stop)
         return refusal
 
     def service_for(self, abstract_syntax: str) -> Service | None:
@@ -217,7 +217,7 @@ class RunningSCP:
         self._loop = asyncio.get_running_loop()
         try:
             self._server = await self._scp.start(self._host, self._port)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # raised again in the thread that asked for the server
             self._error = error
             return
         finally:

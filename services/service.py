@@ -10,6 +10,7 @@ from ..dimse import exchange
 from ..dimse.exchange import Dataset
 from ..dimse.fragments import Memory, Sink
 from ..dimse.messages import Request, Response
+from ..dimse.status import PROCESSING_FAILURE
 
 if TYPE_CHECKING:
     from ..dul.transport.tls import Peer as TlsPeer
@@ -76,6 +77,15 @@ class Operation:
     """Where its data set went; None if it has none."""
     cancelled: bool = False
     """Whether the peer has asked to cancel it, or is gone."""
+
+
+_CANNOT_PROCESS = (0x0001, 0x0020, 0x0010, 0x0021)
+"""Command fields of C-STORE, C-FIND, C-GET and C-MOVE, whose tables in PS3.4 know 0xC000 and no processing failure."""
+
+
+def failure_of(request: Request) -> Response:
+    """The answer for a service that failed: 0xC000, unable to process, or 0x0110, processing failure (PS3.7 C.5.14)."""
+    return request.response(0xC000 if request.command_field in _CANNOT_PROCESS else PROCESSING_FAILURE)
 
 
 class Service:

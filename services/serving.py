@@ -12,9 +12,9 @@ from ..acse.agreement import AcceptedContext
 from ..dimse import messages
 from ..dimse.exchange import DimseEvent, Exchange, Request, discard
 from ..dimse.fragments import Memory, Sink
-from ..dimse.status import PROCESSING_FAILURE, UNRECOGNIZED_OPERATION
-from .log import logger
-from .service import Answer, Caller, Operation, Reply, Service, Work
+from ..dimse.status import UNRECOGNIZED_OPERATION
+from .log import logger, place
+from .service import Answer, Caller, Operation, Reply, Service, Work, failure_of
 from .steps import Inbox
 
 
@@ -133,8 +133,9 @@ class Serving:
         return served
 
     def _failed(self, operation: Operation, error: Exception) -> list[DimseEvent]:
-        logger().error("service failed", request=operation.request.name, error=type(error).__name__, exc_info=error)
-        return self._respond(operation, operation.request.response(PROCESSING_FAILURE))
+        request = operation.request
+        logger().error("service failed", request=request.name, error=type(error).__name__, at=place(error))
+        return self._respond(operation, failure_of(request))
 
     def _respond(self, operation: Operation, answer: Answer) -> list[DimseEvent]:
         """Send an answer, where it can still be heard."""

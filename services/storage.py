@@ -22,7 +22,7 @@ from ..dimse.messages import Request, Response
 from ..dimse.status import SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNIZED_OPERATION, Status
 from .errors import NoAcceptedContext
 from .incoming import FileStore, IncomingObject
-from .log import Log, logger
+from .log import Log, logger, place
 from .outgoing import OutgoingFile, Unsendable, scan
 from .proposing import Batch, choose, propose
 from .service import Caller, Operation, Service
@@ -217,6 +217,7 @@ class Storage(Service):
         contexts: the SOP classes to accept and how; None accepts every storage class that is known.
         promiscuous: accept SOP classes that are not known, too.
         on_stored: called with (caller, outcome) after each object, before its response, in the thread that stored it.
+            What it raises is logged and changes no answer: the object is where it is.
         log: told of objects that were refused or kept beside another one; by default dulcet's own.
     """
 
@@ -231,7 +232,7 @@ class Storage(Service):
         log: Log | None = None,
     ) -> None:
         self.store = store if isinstance(store, FileStore) else FileStore(store)
-        self.blocking = self.store.durable and not self.store.ignore
+        self.blocking = (self.store.durable and not self.store.ignore) or on_stored is not None
         self._supported = SupportedContext(transfer_syntaxes, scp_role=False)
         self._contexts = contexts
         self._promiscuous = promiscuous
@@ -276,6 +277,13 @@ class Storage(Service):
                 why=outcome.error_comment,
             )
 
+    def _tell(self, caller: Caller, outcome: StoreOutcome) -> None:
+        try:
+            if self._on_stored is not None:
+                self._on_stored(caller, outcome)
+        except Exception as error:  # noqa: BLE001  # the application's callback; see `on_stored`
+            self._log.error("on_stored failed", error=type(error).__name__, at=place(error))
+
     def keep(self, outcome: StoreOutcome) -> StoreOutcome:
         """What must be done before an object may be called stored, for subclasses; the outcome to answer with."""
         return outcome
@@ -290,8 +298,7 @@ class Storage(Service):
             return request.response(SOP_CLASS_NOT_SUPPORTED)
         outcome = self.keep(sink.finish())
         self._note(operation.caller, outcome)
-        if self._on_stored is not None:
-            self._on_stored(operation.caller, outcome)
+        self._tell(operation.caller, outcome)
         if outcome.status == SUCCESS:
             return request.response(SUCCESS)
         return request.response(

@@ -503,3 +503,9 @@ def test_a_connection_that_the_loop_cannot_take(monkeypatch: pytest.MonkeyPatch,
             assert await ask(opened.address) == "echo hello"
 
     asyncio.run(asyncio.wait_for(main(), LIMIT))
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_no_such_port(port: int) -> None:
+    with pytest.raises(ValueError, match=f"{port} is no port"):
+        bind("127.0.0.1", port)

@@ -51,7 +51,8 @@ HEADERS = [
 
 @pytest.mark.parametrize(("header", "source"), HEADERS)
 def test_headers(header: bytes, source: Any) -> None:
-    assert parse(header + b"\1\0more") == Header(source, len(header))
+    local = header[12:13] == b"\x20"
+    assert parse(header + b"\1\0more") == Header(source, len(header), local)
     for end in range(len(header)):
         assert parse(header[:end]) is None
 
@@ -131,8 +132,8 @@ def inside() -> Inside:
 def layer(inside: Inside, admitted: bool = True) -> tuple[ProxyLayer[Any], list[Any]]:
     told: list[Any] = []
 
-    def admit(source: Any) -> bool:
-        told.append(source)
+    def admit(header: Header) -> bool:
+        told.append(header.source)
         return admitted
 
     made: ProxyLayer[Any] = ProxyLayer(inside, admit, told.append)
@@ -267,6 +268,18 @@ def test_a_health_check_is_the_proxys_own() -> None:
     ):
         assert SCU("SCU").echo(Entity.local("SCP", port)) == 0x0000
     assert [address[0] for address in who.addresses] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", binary(family=0x00, addresses=b"")])
+def test_an_unknown_source_is_judged_by_its_proxy(header: bytes) -> None:
+    for allowed, answered in (("10.0.0.0/8", False), ("127.0.0.1", True)):
+        scp = SCP("SCP", [Verification()], proxy_networks=LOOPBACK, allowed_addresses=[allowed])
+        with scp.running() as running, proxy(running.port, header) as port:
+            if answered:
+                assert SCU("SCU").echo(Entity.local("SCP", port)) == 0x0000
+                continue
+            with pytest.raises(AssociationError):
+                SCU("SCU").echo(Entity.local("SCP", port))
 
 
 def test_a_source_that_may_not(caplog: pytest.LogCaptureFixture) -> None:

@@ -614,3 +614,54 @@ def test_duplicates_are_counted_and_logged(serve: Serve, log: Recorder, tmp_path
     assert storage.counts == {"stored": 1, "identical": 1, "kept-both": 1}
     assert len(list(tmp_path.iterdir())) == 2
     assert [event for event in log.events() if event.startswith("object")] == ["object kept-both"]
+
+
+@pytest.mark.parametrize("mode", ["durable", "crash-safe"])
+def test_a_callback_of_storage_keeps_nobody_waiting_and_changes_nothing(
+    serve: Serve, log: Recorder, tmp_path: Path, mode: Any
+) -> None:
+    """It runs in a thread whatever the mode, and what it raises is logged by name and place, not by its text."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def on_stored(_caller: object, _outcome: object) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        raise ValueError("DOE^JOHN")
+
+    running = serve(Verification(), Storage(FileStore(tmp_path, mode=mode), on_stored=on_stored, log=log))
+    with ThreadPoolExecutor(1) as other:
+        answered = other.submit(stored, running, "1.2.3", data_set("1.2.3"))
+        assert begun.wait(10)
+        assert SCU().echo(running.entity) == 0x0000
+        go_on.set()
+        assert answered.result(10).status == 0x0000
+    (line,) = [fields for event, fields in ((e, f) for _, e, f in log.lines) if event == "on_stored failed"]
+    assert line["error"] == "ValueError"
+    assert "test_scp.py" in line["at"]
+    assert "DOE" not in repr(log.lines)
+
+
+def test_who_looks_on_cannot_end_an_association(serve: Serve, log: Recorder) -> None:
+    def look(_peer: object, _event: object) -> None:
+        raise ZeroDivisionError
+
+    running = serve(Verification(), on_event=look)
+    assert SCU().echo(running.entity) == 0x0000
+    assert "on_event failed" in log.events()
+
+
+def test_a_server_that_cannot_begin_says_why() -> None:
+    with pytest.raises(ValueError, match="70000 is no port"), SCP("SCP").running(port=70_000):
+        pass
+
+
+def test_no_exception_text_in_the_library_s_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Telling(Verification):
+        def perform(self, operation: Operation) -> messages.Response:
+            raise ValueError("bad PatientName 'DOE^JOHN'")
+
+    with SCP("SCP", [Telling()]).running() as running:
+        assert SCU().echo(running.entity) == 0x0110
+    assert "service failed" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "DOE" not in caplog.text

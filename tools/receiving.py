@@ -125,7 +125,7 @@ class Receiving:
     def services(self) -> list[Service]:
         """What is offered: a profile's contexts (-xf), or Verification and what the tool accepts by itself."""
         contexts = self._profile()
-        storage = partial(self.storage(), self._store, on_stored=self._stored_one, log=self._log)
+        storage = partial(self.storage(), self._store, on_stored=self._stored_one, log=PeerLog(self._log))
         services: list[Service] = []
         if contexts is None:
             services += [Verification(), storage(**self.accepted())]

@@ -48,7 +48,12 @@ def bind(
     """Listening sockets for every address of `host`, all on one port; no host means all interfaces.
 
     With no host, `dual_stack` gives one IPv6 socket that takes IPv4 too, where the machine can do that.
+
+    Raises:
+        ValueError: there is no such port. OSError: it cannot be listened on.
     """
+    if not 0 <= port <= 0xFFFF:
+        raise ValueError(f"{port} is no port, 0 to 65535")
     if not host and family != socket.AF_INET and dual_stack and socket.has_dualstack_ipv6():
         return [_listening(socket.AF_INET6, ("::", port), backlog, reuse_port, both=True)]
     if not host and family == socket.AF_UNSPEC:
