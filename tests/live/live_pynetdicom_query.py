@@ -1,6 +1,7 @@
 """pynetdicom's Query/Retrieve, both roles, as `live_pynetdicom` is asked for it. Data sets are DICOM JSON."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,8 @@ def serve(ae: AE, options: dict[str, Any]) -> Any:
                     setattr(match, keyword, each.get(keyword))
                 match.InstanceNumber = number
                 yield 0xFF00, match
+                if "endless" in options:
+                    time.sleep(0.002)  # an archive has to look; without it the thread that reads has no turn
 
     def send(event: Any) -> Iterator[Any]:
         if event.event is evt.EVT_C_MOVE:
