@@ -3,8 +3,8 @@
 Nothing here is read from `spec/`. AE-1 to AR-10 were transcribed by hand from PS3.8 2019a, 9.2.2, AA-1 and AA-2 from
 2014c, the A-ABORT's fields from 2019a, 9.3.8 (Table 9-26); AA-3 to AA-8 from the standard's words as others quote them.
 The cells of Table 9-10 (9.2.3) were not to be seen in the copies at hand. They stand by state, a column at a time,
-where `spec/` has them by event, a row at a time, so that a slip of the eye cannot repeat itself, and agree cell for cell
-with the table of pynetdicom 3.0.4; but whoever wrote them had seen the grid of `spec/`: its errors would be here too.
+where `spec/` has them by event, a row at a time, so that a slip of the eye cannot repeat itself, and agree with
+the table of pynetdicom 3.0.4; but whoever wrote them had seen the grid of `spec/`: its errors would be here too.
 
 This module is data: it imports nothing of dulcet.
 """
