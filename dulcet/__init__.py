@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from .dul.errors import ProtocolError as ProtocolError
     from .dul.upper_layer import UpperLayer as UpperLayer
     from .services import aio as aio
-    from .services.commitment import CommitmentReports as CommitmentReports
-    from .services.commitment import CommitmentResult as CommitmentResult
-    from .services.commitment_scp import StorageCommitment as StorageCommitment
+    from .services.archive.archive import Archive as Archive
     from .services.entities import Entities as Entities
     from .services.entity import Entity as Entity
     from .services.errors import AssociationAborted as AssociationAborted
@@ -32,28 +30,31 @@ if TYPE_CHECKING:
     from .services.errors import AssociationTimeout as AssociationTimeout
     from .services.errors import ConnectionFailed as ConnectionFailed
     from .services.errors import NoAcceptedContext as NoAcceptedContext
-    from .services.incoming import FileStore as FileStore
-    from .services.normalized import Normalized as Normalized
-    from .services.normalized import NormalizedOperation as NormalizedOperation
-    from .services.normalized import NResult as NResult
-    from .services.normalized import ServiceFailure as ServiceFailure
-    from .services.procedure_step import ProcedureSteps as ProcedureSteps
-    from .services.query import Match as Match
-    from .services.query import Query as Query
-    from .services.query import QueryFailed as QueryFailed
-    from .services.query_builder import QueryBuilder as QueryBuilder
-    from .services.query_models import QueryExtension as QueryExtension
-    from .services.retrieve import Retrieve as Retrieve
-    from .services.retrieve_scu import Progress as Progress
-    from .services.retrieve_scu import RetrieveResult as RetrieveResult
+    from .services.normalized.commitment import CommitmentReports as CommitmentReports
+    from .services.normalized.commitment import CommitmentResult as CommitmentResult
+    from .services.normalized.commitment_scp import StorageCommitment as StorageCommitment
+    from .services.normalized.normalized import Normalized as Normalized
+    from .services.normalized.normalized import NormalizedOperation as NormalizedOperation
+    from .services.normalized.normalized import NResult as NResult
+    from .services.normalized.normalized import ServiceFailure as ServiceFailure
+    from .services.normalized.procedure_step import ProcedureSteps as ProcedureSteps
+    from .services.query.builder import QueryBuilder as QueryBuilder
+    from .services.query.models import QueryExtension as QueryExtension
+    from .services.query.query import Match as Match
+    from .services.query.query import Query as Query
+    from .services.query.query import QueryFailed as QueryFailed
+    from .services.query.retrieve import Retrieve as Retrieve
+    from .services.query.retrieve_scu import Progress as Progress
+    from .services.query.retrieve_scu import RetrieveResult as RetrieveResult
     from .services.scp import SCP as SCP
     from .services.scu import SCU as SCU
     from .services.service import Operation as Operation
     from .services.service import Service as Service
     from .services.shutdown import Shutdown as Shutdown
-    from .services.storage import Storage as Storage
-    from .services.storage import StoreResult as StoreResult
-    from .services.stored_files import StoredFiles as StoredFiles
+    from .services.storage.incoming import FileStore as FileStore
+    from .services.storage.storage import Storage as Storage
+    from .services.storage.storage import StoreResult as StoreResult
+    from .services.storage.stored_files import StoredFiles as StoredFiles
     from .services.verification import Verification as Verification
 
 _root = _path.dirname(__path__[0])
@@ -67,28 +68,29 @@ _HOMES = {
     "SCP": "services.scp",
     "Entity": "services.entity",
     "Verification": "services.verification",
-    "Storage": "services.storage",
-    "StoreResult": "services.storage",
-    "FileStore": "services.incoming",
+    "Storage": "services.storage.storage",
+    "StoreResult": "services.storage.storage",
+    "FileStore": "services.storage.incoming",
     "Entities": "services.entities",
-    "Query": "services.query",
-    "Match": "services.query",
-    "QueryFailed": "services.query",
-    "QueryExtension": "services.query_models",
-    "Retrieve": "services.retrieve",
-    "Progress": "services.retrieve_scu",
-    "RetrieveResult": "services.retrieve_scu",
-    "QueryBuilder": "services.query_builder",
+    "Query": "services.query.query",
+    "Match": "services.query.query",
+    "QueryFailed": "services.query.query",
+    "QueryExtension": "services.query.models",
+    "Retrieve": "services.query.retrieve",
+    "Progress": "services.query.retrieve_scu",
+    "RetrieveResult": "services.query.retrieve_scu",
+    "QueryBuilder": "services.query.builder",
     "Shutdown": "services.shutdown",
-    "Normalized": "services.normalized",
-    "NormalizedOperation": "services.normalized",
-    "NResult": "services.normalized",
-    "ServiceFailure": "services.normalized",
-    "StorageCommitment": "services.commitment_scp",
-    "StoredFiles": "services.stored_files",
-    "CommitmentReports": "services.commitment",
-    "CommitmentResult": "services.commitment",
-    "ProcedureSteps": "services.procedure_step",
+    "Normalized": "services.normalized.normalized",
+    "NormalizedOperation": "services.normalized.normalized",
+    "NResult": "services.normalized.normalized",
+    "ServiceFailure": "services.normalized.normalized",
+    "StorageCommitment": "services.normalized.commitment_scp",
+    "StoredFiles": "services.storage.stored_files",
+    "CommitmentReports": "services.normalized.commitment",
+    "CommitmentResult": "services.normalized.commitment",
+    "ProcedureSteps": "services.normalized.procedure_step",
+    "Archive": "services.archive.archive",
     "Service": "services.service",
     "Operation": "services.service",
     "Status": "dimse.status",

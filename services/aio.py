@@ -26,25 +26,25 @@ from ..dul.transport.aio import AsyncioDriver, connect
 from .contexts import Proposable, proposed
 from .entity import Entity
 from .errors import AssociationAborted, unreachable
-from .normalized_calls import NormalizedCalls
-from .query_calls import AsyncQueryCalls
-from .query_user import AsyncQueryUser
+from .normalized.calls import NormalizedCalls
+from .query.calls import AsyncQueryCalls
+from .query.user import AsyncQueryUser
 from .scp import SCP as SCP
 from .scu import Settings
 from .service import Service
 from .serving import Serving
 from .steps import Inbox, Steps, associate, failure, operation, release, sent
-from .store_calls import AsyncStoreCalls
+from .storage.calls import AsyncStoreCalls
 from .verification import Verification, echo
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset as DecodedDataset
 
-    from .commitment import CommitmentReports, CommitmentResult, Instance
-    from .normalized import NResult
-    from .query import Finding
-    from .query_builder import AsyncQueryBuilder as QueryBuilder
-    from .storage import StoreResult
+    from .normalized.commitment import CommitmentReports, CommitmentResult, Instance
+    from .normalized.normalized import NResult
+    from .query.builder import AsyncQueryBuilder as QueryBuilder
+    from .query.query import Finding
+    from .storage.storage import StoreResult
 
 __all__ = ["SCU", "SCP", "LiveAssociation", "QueryBuilder"]
 
@@ -174,7 +174,7 @@ class LiveAssociation(NormalizedCalls[Awaitable["NResult"]], AsyncQueryCalls, As
     def _normalized(
         self, request: Request, dataset: "DecodedDataset | None", meta_sop_class: str | None
     ) -> "Awaitable[NResult]":
-        from .normalized import invoke
+        from .normalized.normalized import invoke
 
         return self.run(invoke(self._exchange, request, dataset, self._now(), meta_sop_class=meta_sop_class))
 
@@ -259,13 +259,13 @@ class SCU(AsyncQueryUser):
         stay: float = 5.0,
     ) -> "CommitmentResult":
         """Have a peer commit itself to keep instances, and wait for its report; see the blocking one."""
-        from .commitment import commit_async
+        from .normalized.commitment import commit_async
 
         return await commit_async(self, peer, instances, reports, seconds, stay)
 
     async def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "AsyncIterator[StoreResult]":
         """Send files; see the blocking one. Files are looked at in a thread."""
-        from .storage import prepare, unsendable
+        from .storage.storage import prepare, unsendable
 
         prepared = await asyncio.to_thread(prepare, paths)
         for file in prepared.refused:
@@ -283,7 +283,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         if name == "QueryBuilder":  # pydicom is imported when it is asked for
-            from .query_builder import AsyncQueryBuilder
+            from .query.builder import AsyncQueryBuilder
 
             return AsyncQueryBuilder
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

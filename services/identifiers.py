@@ -20,7 +20,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.multival import MultiValue
 
-from .dataset_prefix import MAXIMUM_DEPTH, DataSetError, check_complete
+from .storage.dataset_prefix import MAXIMUM_DEPTH, DataSetError, check_complete
 from .transfer_syntaxes import CONVERTIBLE, Encoding, encoding
 
 MAXIMUM_BYTES = 16 << 20

@@ -26,13 +26,13 @@ from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
 from .contexts import Proposable, proposed
 from .entity import Entity
 from .errors import AssociationAborted, unreachable
-from .normalized_calls import NormalizedCalls
-from .query_calls import QueryCalls
-from .query_user import QueryUser
+from .normalized.calls import NormalizedCalls
+from .query.calls import QueryCalls
+from .query.user import QueryUser
 from .service import Service
 from .serving import Serving
 from .steps import Inbox, Steps, associate, failure, release
-from .store_calls import StoreCalls
+from .storage.calls import StoreCalls
 from .verification import Verification, echo
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from ..dimse.messages import Request
-    from .commitment import CommitmentReports, CommitmentResult, Instance
-    from .normalized import NResult
-    from .storage import StoreResult
+    from .normalized.commitment import CommitmentReports, CommitmentResult, Instance
+    from .normalized.normalized import NResult
+    from .storage.storage import StoreResult
 
 T = TypeVar("T")
 ABORT_SECONDS = 1.0
@@ -196,7 +196,7 @@ class LiveAssociation(NormalizedCalls["NResult"], QueryCalls, StoreCalls):
         self._driver.wake()
 
     def _normalized(self, request: "Request", dataset: "Dataset | None", meta_sop_class: str | None) -> "NResult":
-        from .normalized import invoke
+        from .normalized.normalized import invoke
 
         return self.run(invoke(self._exchange, request, dataset, time.monotonic(), meta_sop_class=meta_sop_class))
 
@@ -326,7 +326,7 @@ class SCU(QueryUser):
             CommitmentTimeout: no report came.
             AssociationError: the association could not be made, or ended too early.
         """
-        from .commitment import commit
+        from .normalized.commitment import commit
 
         return commit(self, peer, instances, reports, seconds, stay)
 
@@ -343,7 +343,7 @@ class SCU(QueryUser):
         Raises:
             AssociationError: an association could not be made, or ended early.
         """
-        from .storage import prepare, unsendable
+        from .storage.storage import prepare, unsendable
 
         prepared = prepare(paths)
         yield from map(unsendable, prepared.refused)

@@ -1,8 +1,8 @@
 """Attribute matching of PS3.4 C.2.2.2 as a table, for the index of an archive in whatever database it is."""
 
-from dulcet.services.archive_attributes import Record, tidied
-from dulcet.services.archive_schema import ATTRIBUTES
-from dulcet.services.query_models import UNIQUE_KEYS, QueryExtension, model, model_of
+from dulcet.services.archive.attributes import Record, tidied
+from dulcet.services.archive.schema import ATTRIBUTES
+from dulcet.services.query.models import UNIQUE_KEYS, QueryExtension, model, model_of
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dulcet.services.identifiers import encode
-from dulcet.services.part10 import file_meta
+from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -51,7 +51,7 @@ def store(archive, dataset):
 
 def main():
     """Store from a number on, and tell of each object that was acknowledged: directory, number, perhaps a URL."""
-    from dulcet.services.archive import Archive
+    from dulcet.services.archive.archive import Archive
 
     directory, number = sys.argv[1], int(sys.argv[2])
     with Archive(directory, *sys.argv[3:]) as archive:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dulcet.services.archive_attributes import Record
-from dulcet.services.archive_index import ArchiveIndex
-from dulcet.services.query_identifiers import identifier
-from dulcet.services.query_models import QueryExtension, model, model_of
+from dulcet.services.archive.attributes import Record
+from dulcet.services.archive.index import ArchiveIndex
+from dulcet.services.query.keys import identifier
+from dulcet.services.query.models import QueryExtension, model, model_of
 
 PATIENTS, STUDIES, SERIES, IMAGES = 1000, 2, 5, 10
 NAMES = ("Abel", "Baker", "Curie", "Doe", "Euler", "Franklin", "Gauss", "Hopper", "Ibn-Sina", "Jenner")

@@ -10,8 +10,8 @@ import pytest
 from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Initiator
 from dulcet.dul.pdu import Abort, AssociateRJ
-from dulcet.services.part10 import file_meta
 from dulcet.services.scp import RunningSCP
+from dulcet.services.storage.part10 import file_meta
 from wire_peers import CT, Wire, accepting, answering
 
 from dulcet import (

@@ -10,11 +10,11 @@ import pytest
 from archive_files import CT, EXPLICIT, instance, numbered, store, write
 from data_sets import data_set
 from dulcet.dul.items import ProposedContext
-from dulcet.services.archive import Archive
+from dulcet.services.archive.archive import Archive
 from dulcet.services.identifiers import encode
-from dulcet.services.query import QueryFailed
-from dulcet.services.query_identifiers import identifier
-from dulcet.services.query_models import QueryExtension, model, model_of
+from dulcet.services.query.keys import identifier
+from dulcet.services.query.models import QueryExtension, model, model_of
+from dulcet.services.query.query import QueryFailed
 from sqlalchemy.exc import OperationalError
 
 from dulcet import SCP, SCU, Storage
@@ -125,7 +125,7 @@ def test_unsupported_keys_are_answered_with_a_warning(peer, study):
 def test_an_object_without_a_study_is_refused_and_leaves_nothing(archive, peer):
     with SCU("ME").associate(peer, [ProposedContext(1, CT, (EXPLICIT,))]) as association:
         path = archive.directory.parent / "orphan"
-        from dulcet.services.part10 import file_meta
+        from dulcet.services.storage.part10 import file_meta
 
         path.write_bytes(file_meta(CT, "1.2.3", EXPLICIT) + data_set(study=""))
         assert association.store(path).status == 0xC000

@@ -5,8 +5,8 @@ import os
 import pytest
 from archive_files import CT, EXPLICIT, instance, write
 from data_sets import BIG_ENDIAN, DEFLATED, IMPLICIT, data_set, element
-from dulcet.services.archive_attributes import NotIndexable, read, tidied
-from dulcet.services.part10 import file_meta
+from dulcet.services.archive.attributes import NotIndexable, read, tidied
+from dulcet.services.storage.part10 import file_meta
 
 
 def values(tmp_path, content, syntax=EXPLICIT):

@@ -5,12 +5,12 @@ import threading
 
 import pytest
 from archive_cases import CT, EXPLICIT, MATCHING, PATIENT_ROOT, STUDY_ROOT, ask, matched, record, request
-from dulcet.services.archive_attributes import name_groups, tidied
-from dulcet.services.archive_index import ArchiveIndex
-from dulcet.services.archive_matching import condition
-from dulcet.services.archive_schema import ATTRIBUTES, METADATA, patients, studies
-from dulcet.services.archive_search import UnusableIdentifier
-from dulcet.services.query_models import QueryExtension
+from dulcet.services.archive.attributes import name_groups, tidied
+from dulcet.services.archive.index import ArchiveIndex
+from dulcet.services.archive.matching import condition
+from dulcet.services.archive.schema import ATTRIBUTES, METADATA, patients, studies
+from dulcet.services.archive.search import UnusableIdentifier
+from dulcet.services.query.models import QueryExtension
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, delete, insert, select, text

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from data_sets import EXPLICIT, data_set
 from dulcet.dul.items import RoleSelection
-from dulcet.services.commitment import (
+from dulcet.services.normalized.commitment import (
     CommitmentRefused,
     CommitmentReports,
     CommitmentResult,
@@ -24,10 +24,10 @@ from dulcet.services.commitment import (
     reported,
     request_information,
 )
-from dulcet.services.commitment_scp import StorageCommitment
-from dulcet.services.normalized import Normalized, ServiceFailure
-from dulcet.services.part10 import file_meta
-from dulcet.services.stored_files import StoredFiles
+from dulcet.services.normalized.commitment_scp import StorageCommitment
+from dulcet.services.normalized.normalized import Normalized, ServiceFailure
+from dulcet.services.storage.part10 import file_meta
+from dulcet.services.storage.stored_files import StoredFiles
 from pydicom.dataset import Dataset
 
 from dulcet import SCP, SCU, Entity, FileStore, Storage, aio

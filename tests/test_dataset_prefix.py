@@ -23,8 +23,8 @@ from data_sets import (
     element,
     nested,
 )
-from dulcet.services import part10
-from dulcet.services.dataset_prefix import (
+from dulcet.services.storage import part10
+from dulcet.services.storage.dataset_prefix import (
     DataSetError,
     Truncated,
     check_complete,

@@ -7,10 +7,10 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import EXPLICIT, IMPLICIT, JPEG, UNDEFINED, data_set, element
-from dulcet.services import decompression
-from dulcet.services.decompression import CannotDecompress, decompress, is_available
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.transcode import CannotConvert
+from dulcet.services.storage import decompression
+from dulcet.services.storage.decompression import CannotDecompress, decompress, is_available
+from dulcet.services.storage.outgoing import OutgoingFile
+from dulcet.services.storage.transcode import CannotConvert
 from dulcet.services.transfer_syntaxes import LOSSLESS, LOSSY
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"

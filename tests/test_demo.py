@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dulcet.services.incoming import FileStore
-from dulcet.services.storage import Storage
+from dulcet.services.storage.incoming import FileStore
+from dulcet.services.storage.storage import Storage
 from dulcet.tools import demo
 from tool_runs import Tool, dicom_file
 

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
-from dulcet.services import publishing
-from dulcet.services.incoming import FileStore
-from dulcet.services.part10 import peek
-from dulcet.services.publishing import TEMPORARY_PREFIX, Directory, Draft
+from dulcet.services.storage import publishing
+from dulcet.services.storage.incoming import FileStore
+from dulcet.services.storage.part10 import peek
+from dulcet.services.storage.publishing import TEMPORARY_PREFIX, Directory, Draft
 
 MODES = pytest.mark.parametrize("mode", ["durable", "crash-safe"])
 DRAFTS = pytest.mark.parametrize("unnamed", [True, False], ids=["unnamed drafts", "named drafts"])

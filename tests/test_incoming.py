@@ -9,9 +9,9 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import BIG_ENDIAN, CT, DEFLATED, EXPLICIT, IMPLICIT, JPEG, MR, data_set, element, nested
-from dulcet.services.incoming import FileStore
-from dulcet.services.part10 import peek
-from dulcet.services.publishing import Directory, Draft
+from dulcet.services.storage.incoming import FileStore
+from dulcet.services.storage.part10 import peek
+from dulcet.services.storage.publishing import Directory, Draft
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -418,7 +418,7 @@ def test_drafts_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path):
 
 
 def test_a_draft_swept_in_the_moment_of_its_birth_is_made_again(tmp_path, monkeypatch):
-    import dulcet.services.publishing as publishing
+    import dulcet.services.storage.publishing as publishing
 
     with FileStore(tmp_path / "s", low_space=0) as store:
         store.root.unnamed_files = False

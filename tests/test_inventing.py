@@ -6,11 +6,11 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import BIG_ENDIAN, CT, DEFLATED, EXPLICIT, IMPLICIT, data_set
-from dulcet.services.inventing import InventedFile, Inventor
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.part10 import file_meta
 from dulcet.services.scp import SCP
-from dulcet.services.storage import Storage
+from dulcet.services.storage.inventing import InventedFile, Inventor
+from dulcet.services.storage.outgoing import OutgoingFile
+from dulcet.services.storage.part10 import file_meta
+from dulcet.services.storage.storage import Storage
 from dulcet.tools import cli
 from pydicom.filereader import read_dataset
 

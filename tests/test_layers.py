@@ -20,8 +20,8 @@ WORLD = {"socket", "ssl", "selectors", "select", "asyncio", "threading", "time",
 """Where a test would need luck: networks, clocks, threads, chance."""
 ENDPOINTS = {
     "services/scu.py": {"time", "ssl"},  # the blocking SCU: a connection and a clock for the steps of the services
-    "services/storage.py": {"threading"},  # a lock: objects are stored by several threads of the server's pool
-    "services/archive_index.py": {"threading"},  # a lock: one thread writes, for all who wait
+    "services/storage/storage.py": {"threading"},  # a lock: objects are stored by several threads of the server's pool
+    "services/archive/index.py": {"threading"},  # a lock: one thread writes, for all who wait
     "services/server.py": {"asyncio"},  # the server at work
     "services/connection.py": {"asyncio", "time"},  # one connection of it
     "services/answers.py": {"asyncio", "time"},  # answers on the way from its services
@@ -29,12 +29,12 @@ ENDPOINTS = {
     "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
     "services/aio.py": {"asyncio"},  # the SCU on asyncio
     "services/serving.py": {"asyncio"},  # awaits what async services answer on a blocking association
-    "services/commitment.py": {"asyncio"},  # awaits a report that is heard elsewhere
-    "services/commitment_scp.py": {"asyncio"},  # reports after its response, and tries again later
-    "services/stored_files.py": {"threading", "time"},  # a lock for its index; what time a directory changed
-    "services/procedure_step.py": {"threading"},  # a lock: steps change one at a time
-    "services/sub_operations.py": {"asyncio"},  # objects going out while responses do
-    "services/sub_associations.py": {"asyncio"},  # associations of a C-MOVE, some at a time
+    "services/normalized/commitment.py": {"asyncio"},  # awaits a report that is heard elsewhere
+    "services/normalized/commitment_scp.py": {"asyncio"},  # reports after its response, and tries again later
+    "services/storage/stored_files.py": {"threading", "time"},  # a lock for its index; what time a directory changed
+    "services/normalized/procedure_step.py": {"threading"},  # a lock: steps change one at a time
+    "services/query/sub_operations.py": {"asyncio"},  # objects going out while responses do
+    "services/query/sub_associations.py": {"asyncio"},  # associations of a C-MOVE, some at a time
 }
 """The modules of `services/` that offer network endpoints, and what each needs of the world."""
 PURE = {

@@ -7,8 +7,8 @@ from dulcet.acse.association import Timeouts
 from dulcet.dimse import command_set, exchange, fragments
 from dulcet.dul import pdu, upper_layer
 from dulcet.dul.transport.listen import Listener
-from dulcet.services import dataset_prefix, incoming
 from dulcet.services.scp import SCP
+from dulcet.services.storage import dataset_prefix, incoming
 
 
 def test_time() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import CT, EXPLICIT, UNDEFINED, data_set, element
-from dulcet.services import media_directory
-from dulcet.services.media_directory import referenced
-from dulcet.services.outgoing import OutgoingFile, Unsendable
-from dulcet.services.part10 import file_meta
+from dulcet.services.storage import media_directory
+from dulcet.services.storage.media_directory import referenced
+from dulcet.services.storage.outgoing import OutgoingFile, Unsendable
+from dulcet.services.storage.part10 import file_meta
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
 MEDIA = "1.2.840.10008.1.3.10"

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 from data_sets import CT, MR
-from dulcet.services.naming import (
+from dulcet.services.storage.naming import (
     MAXIMUM_EXTENSION,
     MAXIMUM_NAME,
     MAXIMUM_SORT_PREFIX,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from dulcet.dimse import messages
 from dulcet.dimse.status import Status
-from dulcet.services.normalized import Normalized, NormalizedOperation, NResult, ServiceFailure
+from dulcet.services.normalized.normalized import Normalized, NormalizedOperation, NResult, ServiceFailure
 from dulcet.services.scp import RunningSCP
 from dulcet.services.service import Operation
 from dulcet.services.serving import Serving

@@ -6,7 +6,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import BIG_ENDIAN, CT, DEFLATED, EXPLICIT, IMPLICIT, JPEG, MR, data_set, deflate, element
-from dulcet.services.outgoing import (
+from dulcet.services.storage.outgoing import (
     NotSendable,
     OutgoingFile,
     Reading,
@@ -14,8 +14,8 @@ from dulcet.services.outgoing import (
     guess_transfer_syntax,
     scan,
 )
-from dulcet.services.part10 import NotPart10, file_meta
-from dulcet.services.transcode import CannotConvert
+from dulcet.services.storage.part10 import NotPart10, file_meta
+from dulcet.services.storage.transcode import CannotConvert
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
 

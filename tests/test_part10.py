@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from data_sets import CT, EXPLICIT, IMPLICIT, data_set, element
 from dulcet.dul.items import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from dulcet.services.part10 import FileMeta, NotPart10, file_meta, is_part10, peek
+from dulcet.services.storage.part10 import FileMeta, NotPart10, file_meta, is_part10, peek
 from hypothesis import given
 from hypothesis import strategies as st
 

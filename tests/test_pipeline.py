@@ -10,8 +10,8 @@ from data_sets import EXPLICIT, MR, data_set
 from dulcet.dimse import messages
 from dulcet.dul.items import AsynchronousOperationsWindow, UserInformation
 from dulcet.dul.pdu import Abort, AssociateAC, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.part10 import file_meta
+from dulcet.services.storage.outgoing import OutgoingFile
+from dulcet.services.storage.part10 import file_meta
 from wire_peers import CT, Wire, acceptance, answering, message
 
 from dulcet import SCP, SCU, AssociationAborted, AssociationReleased, FileStore, Storage, aio
@@ -107,7 +107,7 @@ def test_one_at_a_time_where_no_more_is_agreed(tmp_path: Path, granted: int | No
 
 
 def test_a_window_without_limit_has_one_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dulcet.services.pipeline.AT_MOST", 2)
+    monkeypatch.setattr("dulcet.services.storage.pipeline.AT_MOST", 2)
 
     def peer(wire: Wire) -> None:
         accepting(wire, 0)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from dulcet.services.normalized import ServiceFailure
-from dulcet.services.procedure_step import MemoryStore, ProcedureSteps, completed, discontinued, in_progress
+from dulcet.services.normalized.normalized import ServiceFailure
+from dulcet.services.normalized.procedure_step import MemoryStore, ProcedureSteps, completed, discontinued, in_progress
 from dulcet.services.scu import LiveAssociation
 from pydicom.dataset import Dataset
 

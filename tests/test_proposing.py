@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 from data_sets import BIG_ENDIAN, CT, DEFLATED, EXPLICIT, IMPLICIT, JPEG, MR
 from dulcet.dul.items import ProposedContext
-from dulcet.services.proposing import MAXIMUM_CONTEXTS, choose, propose
+from dulcet.services.storage.proposing import MAXIMUM_CONTEXTS, choose, propose
 from dulcet.services.transfer_syntaxes import CONVERTIBLE, LETTERS, encoding, fallback
 from hypothesis import given
 from hypothesis import strategies as st

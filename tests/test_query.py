@@ -12,9 +12,9 @@ from dulcet.acse.events import Released
 from dulcet.dimse import messages
 from dulcet.dul.pdu import AssociateAC, PDataTF, ReleaseRP
 from dulcet.services.identifiers import IdentifierError, encode
-from dulcet.services.query import QueryFailed, extension
-from dulcet.services.query_identifiers import default_model, identifier, keys
-from dulcet.services.query_models import model
+from dulcet.services.query.keys import default_model, identifier, keys
+from dulcet.services.query.models import model
+from dulcet.services.query.query import QueryFailed, extension
 from dulcet.services.scp import RunningSCP
 from pydicom.dataset import Dataset
 from test_scp import Recorder
@@ -369,7 +369,7 @@ def test_leaving_early_on_an_event_loop(serve: Serve) -> None:
 
 
 def test_a_peer_that_ignores_cancel_is_aborted_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dulcet.services.query.DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr("dulcet.services.query.query.DRAIN_SECONDS", 0.2)
     answer = messages.C_FIND_RSP(message_id_being_responded_to=1, status=0xFF00)
     match = message(1, answer, encode(keys(StudyInstanceUID="1.2"), EXPLICIT))
 

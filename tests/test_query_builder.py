@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
-from dulcet.services.part10 import file_meta
-from dulcet.services.query_builder import Image, Series, Study
-from dulcet.services.query_identifiers import keys
-from dulcet.services.retrieve import Retrieve
+from dulcet.services.query.builder import Image, Series, Study
+from dulcet.services.query.keys import keys
+from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scp import RunningSCP
+from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset
 
 from dulcet import (

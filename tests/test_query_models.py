@@ -1,7 +1,7 @@
 """The query models and their extended negotiation, against the standard: PS3.4 C.6, PS3.6 Table A-1."""
 
 import pytest
-from dulcet.services.query_models import (
+from dulcet.services.query.models import (
     MODELS,
     RETURN_KEYS,
     UNIQUE_KEYS,

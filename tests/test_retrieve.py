@@ -20,16 +20,16 @@ from dulcet.dimse.events import Response
 from dulcet.dul.errors import LocalProtocolError
 from dulcet.dul.items import ProposedContext, RoleSelection, UserInformation
 from dulcet.dul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
-from dulcet.services import sub_associations, sub_operations
 from dulcet.services.identifiers import decode, encode
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.part10 import file_meta
-from dulcet.services.query_models import QueryExtension
-from dulcet.services.retrieve import Retrieve
+from dulcet.services.query import sub_associations, sub_operations
+from dulcet.services.query.models import QueryExtension
+from dulcet.services.query.retrieve import Retrieve
+from dulcet.services.query.sub_operations import Tally
 from dulcet.services.scp import RunningSCP
 from dulcet.services.scu import Settings
 from dulcet.services.steps import failure
-from dulcet.services.sub_operations import Tally
+from dulcet.services.storage.outgoing import OutgoingFile
+from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset
 from test_scp import Recorder
 from wire_peers import Caller, Wire, accepting, answering, message, store_request, until

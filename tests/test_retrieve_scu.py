@@ -13,12 +13,12 @@ from data_sets import CT, EXPLICIT, MR, data_set
 from dulcet.dimse import messages
 from dulcet.dul.pdu import PDataTF
 from dulcet.services.identifiers import encode
-from dulcet.services.part10 import file_meta
-from dulcet.services.query_identifiers import keys
-from dulcet.services.receiving import COMMON_STORAGE, ENCAPSULATED, ReceivedObject, storage_proposals
-from dulcet.services.retrieve import Retrieve
-from dulcet.services.retrieve_scu import RetrieveResult, classes_of, merged, retrieve_identifier
+from dulcet.services.query.keys import keys
+from dulcet.services.query.receiving import COMMON_STORAGE, ENCAPSULATED, ReceivedObject, storage_proposals
+from dulcet.services.query.retrieve import Retrieve
+from dulcet.services.query.retrieve_scu import RetrieveResult, classes_of, merged, retrieve_identifier
 from dulcet.services.scp import RunningSCP
+from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary
 from test_scp import Recorder

@@ -22,9 +22,9 @@ from dulcet.dimse import messages
 from dulcet.dul.items import AsynchronousOperationsWindow, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
-from dulcet.services.publishing import Draft
 from dulcet.services.scp import RunningSCP
 from dulcet.services.shutdown import SHUTDOWN
+from dulcet.services.storage.publishing import Draft
 from wire_peers import CT, VERIFICATION, Caller, echo_request, message, request, store_request, until
 
 from dulcet import (

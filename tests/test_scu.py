@@ -14,9 +14,9 @@ from dulcet.acse.events import Initiator
 from dulcet.dimse import messages
 from dulcet.dul.items import ProposedContext
 from dulcet.dul.pdu import PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.part10 import file_meta
 from dulcet.services.scp import RunningSCP
+from dulcet.services.storage.outgoing import OutgoingFile
+from dulcet.services.storage.part10 import file_meta
 from wire_peers import CT, VERIFICATION, Wire, accepting, answering, message
 
 from dulcet import (

@@ -6,10 +6,10 @@ from threading import Barrier, Thread
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set, element
-from dulcet.services import filing, sorting
-from dulcet.services.incoming import FileStore
-from dulcet.services.sorting import ByPatientName, BySeriesDate, ByStudyTime, ByStudyUID, Sorting
-from dulcet.services.store_outcome import StoreOutcome
+from dulcet.services.storage import filing, sorting
+from dulcet.services.storage.incoming import FileStore
+from dulcet.services.storage.outcome import StoreOutcome
+from dulcet.services.storage.sorting import ByPatientName, BySeriesDate, ByStudyTime, ByStudyUID, Sorting
 
 MOMENT = datetime(2026, 3, 9, 7, 5, 2, 48_901)
 STUDY, NAME, CHARACTERS, DATE = 0x0020000D, 0x00100010, 0x00080005, 0x00080021

@@ -11,10 +11,10 @@ import pytest
 from data_sets import CT, EXPLICIT, JPEG, MR, data_set, element
 from dulcet.services.entity import Entity
 from dulcet.services.errors import AssociationRejected
-from dulcet.services.part10 import file_meta, peek
 from dulcet.services.scp import RunningSCP
 from dulcet.services.scu import SCU
 from dulcet.services.shutdown import SHUTDOWN
+from dulcet.services.storage.part10 import file_meta, peek
 from dulcet.services.verification import VERIFICATION
 from dulcet.tools.connection import log_for
 from dulcet.tools.dcmrecv import Receiving

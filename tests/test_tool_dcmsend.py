@@ -17,10 +17,10 @@ from data_sets import BIG_ENDIAN, CT, EXPLICIT, JPEG, MR, data_set
 from dulcet.acse.policy import Reject, SupportedContext
 from dulcet.dimse.messages import Response
 from dulcet.dul import pdu
-from dulcet.services.decompression import CannotDecompress
-from dulcet.services.part10 import file_meta
 from dulcet.services.scp import SCP, RunningSCP
 from dulcet.services.service import Operation, Service
+from dulcet.services.storage.decompression import CannotDecompress
+from dulcet.services.storage.part10 import file_meta
 from dulcet.tools import retrying
 from test_media_directory import dicomdir, record
 from tool_runs import (
@@ -272,7 +272,7 @@ def test_what_is_decompressed(
         asked.append((source, target))
         return b"\1\2"
 
-    monkeypatch.setattr("dulcet.services.decompression.decompress", decompress)
+    monkeypatch.setattr("dulcet.services.storage.decompression.decompress", decompress)
     archive = Archive((EXPLICIT, IMPLICIT, BIG_ENDIAN))
     path = dicom_file(tmp_path / "a", syntax=syntax)
     ran = send(tool, archive, *words, path)
@@ -284,7 +284,7 @@ def test_what_is_decompressed(
 
 
 def test_no_decoder(tool: Tool, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dulcet.services.decompression.find_spec", lambda name: None)
+    monkeypatch.setattr("dulcet.services.storage.decompression.find_spec", lambda name: None)
     archive = Archive((EXPLICIT, IMPLICIT))
     ran = send(tool, archive, "-nh", dicom_file(tmp_path / "a", "1.9", syntax=RLE), *files)
     assert (ran.code, archive.uids) == (22, ["1.2.1", "1.2.2", "1.2.3"])

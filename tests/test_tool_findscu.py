@@ -16,11 +16,11 @@ from data_sets import EXPLICIT, element
 from dulcet.dimse.messages import Response
 from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
-from dulcet.services.part10 import file_meta, peek
-from dulcet.services.query import Query
-from dulcet.services.query_models import QueryExtension
+from dulcet.services.query.models import QueryExtension
+from dulcet.services.query.query import Query
 from dulcet.services.scp import SCP
 from dulcet.services.service import Operation
+from dulcet.services.storage.part10 import file_meta, peek
 from dulcet.services.verification import Verification
 from dulcet.tools import query_files
 from dulcet.tools.matches import Lines, Table, cell, columns, dump_lines, view

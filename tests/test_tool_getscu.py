@@ -14,11 +14,11 @@ from dulcet.acse.policy import Reject
 from dulcet.dimse.status import Status
 from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult, RoleSelection
-from dulcet.services.part10 import peek
-from dulcet.services.retrieve import Retrieve
-from dulcet.services.retrieve_scu import Progress, RetrieveResult
+from dulcet.services.query.retrieve import Retrieve
+from dulcet.services.query.retrieve_scu import Progress, RetrieveResult
 from dulcet.services.scp import SCP
 from dulcet.services.service import Operation
+from dulcet.services.storage.part10 import peek
 from dulcet.tools.getscu import combined, proposals, storage_classes
 from dulcet.tools.retrieving import RetrievalBar
 from dulcet.tools.transfer_syntaxes import ACCEPT_ALL
@@ -262,7 +262,7 @@ def test_where_it_goes(tool: Tool, files: list[Path], tmp_path: Path) -> None:
 
 
 def test_an_object_that_cannot_be_stored(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from dulcet.services.incoming import FileStore
+    from dulcet.services.storage.incoming import FileStore
 
     monkeypatch.setattr(FileStore, "has_room", lambda self: False)
     ran = get(tool, Archive(files), *KEYS)

@@ -13,12 +13,12 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
 from dulcet.dul.transport.tls import client_context, server_context
 from dulcet.services.entity import Entity
-from dulcet.services.part10 import peek
-from dulcet.services.retrieve import Retrieve
+from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scp import SCP
 from dulcet.services.scu import Settings
 from dulcet.services.service import Operation
-from dulcet.services.storage import Storage
+from dulcet.services.storage.part10 import peek
+from dulcet.services.storage.storage import Storage
 from pydicom.dataset import Dataset
 from tool_runs import (
     CLOSE,

@@ -9,7 +9,7 @@ import sys
 import pytest
 from archive_files import instance, write
 from dulcet.services.errors import AssociationRejected
-from dulcet.services.query import QueryFailed
+from dulcet.services.query.query import QueryFailed
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
 from dulcet.tools.options import UsageError, parse

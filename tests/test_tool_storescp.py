@@ -23,10 +23,10 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ProposedContext, UserInformation
 from dulcet.services.entity import Entity
 from dulcet.services.errors import AssociationAborted, AssociationError, AssociationRejected, ConnectionFailed
-from dulcet.services.part10 import peek
 from dulcet.services.scp import SCP, RunningSCP
 from dulcet.services.scu import SCU, LiveAssociation
 from dulcet.services.shutdown import SHUTDOWN
+from dulcet.services.storage.part10 import peek
 from dulcet.services.verification import VERIFICATION, Verification
 from dulcet.tools.connection import log_for
 from dulcet.tools.options import parse

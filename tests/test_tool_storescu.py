@@ -15,7 +15,7 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
 from dulcet.services.scp import SCP
 from dulcet.services.service import Operation, Service
-from dulcet.services.storage import Storage
+from dulcet.services.storage.storage import Storage
 from dulcet.services.verification import Verification
 from dulcet.tools.connection import scu_for
 from dulcet.tools.log import Log

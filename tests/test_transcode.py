@@ -10,8 +10,8 @@ from pathlib import Path
 import pydicom
 import pytest
 from data_sets import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, JPEG, data_set, deflate, element, nested
-from dulcet.services.part10 import file_meta, peek
-from dulcet.services.transcode import CannotConvert, convert
+from dulcet.services.storage.part10 import file_meta, peek
+from dulcet.services.storage.transcode import CannotConvert, convert
 
 SHIPPED = Path(pydicom.__file__).parent / "data" / "test_files"
 SYNTAXES = {"implicit": IMPLICIT, "explicit": EXPLICIT, "big endian": BIG_ENDIAN, "deflated": DEFLATED}
@@ -192,6 +192,6 @@ def test_a_lack_of_memory_is_not_the_data_sets_fault(monkeypatch):
     def exhausted(*_):
         raise MemoryError
 
-    monkeypatch.setattr("dulcet.services.transcode.read_dataset", exhausted)
+    monkeypatch.setattr("dulcet.services.storage.transcode.read_dataset", exhausted)
     with pytest.raises(MemoryError):
         convert(data_set(), EXPLICIT, IMPLICIT)

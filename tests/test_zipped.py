@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
-from dulcet.services import zipped
-from dulcet.services.outgoing import NotSendable, OutgoingFile, Unsendable, scan
-from dulcet.services.part10 import file_meta
-from dulcet.services.zipped import look_into
+from dulcet.services.storage import zipped
+from dulcet.services.storage.outgoing import NotSendable, OutgoingFile, Unsendable, scan
+from dulcet.services.storage.part10 import file_meta
+from dulcet.services.storage.zipped import look_into
 
 
 def encoded(uid: str, **more: object) -> bytes:

@@ -17,7 +17,7 @@ import pytest
 from data_sets import CT, EXPLICIT, data_set
 from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
-from dulcet.services.part10 import file_meta
+from dulcet.services.storage.part10 import file_meta
 from dulcet.tools import cli
 from dulcet.tools.tool_texts import TOOLS
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from ..acse.agreement import Agreement
 from ..services.entity import Entity
 from ..services.errors import AssociationError
-from ..services.outgoing import OutgoingFile
-from ..services.proposing import Batch
 from ..services.scu import SCU, LiveAssociation
-from ..services.storage import StoreResult
+from ..services.storage.outgoing import OutgoingFile
+from ..services.storage.proposing import Batch
+from ..services.storage.storage import StoreResult
 from .connection import leave, tell_agreement
 from .exit_codes import ExitCode, for_error
 from .log import Log

@@ -7,8 +7,8 @@ transfer syntax, as it stores objects as they came; a profile (-xf) says less.
 import argparse
 from typing import Any
 
-from ..services.incoming import FileStore
-from ..services.sorting import BySeriesDate
+from ..services.storage.incoming import FileStore
+from ..services.storage.sorting import BySeriesDate
 from . import receiving
 from .connection import log_for
 

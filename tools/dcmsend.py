@@ -9,14 +9,14 @@ from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
-from ..services.decompression import is_available
-from ..services.media_directory import referenced
-from ..services.naming import is_valid_uid
-from ..services.outgoing import OutgoingFile, Unsendable, scan
-from ..services.proposing import Batch, propose
-from ..services.storage import StoreResult, is_storage_class
+from ..services.storage.decompression import is_available
+from ..services.storage.media_directory import referenced
+from ..services.storage.naming import is_valid_uid
+from ..services.storage.outgoing import OutgoingFile, Unsendable, scan
+from ..services.storage.proposing import Batch, propose
+from ..services.storage.storage import StoreResult, is_storage_class
+from ..services.storage.zipped import look_into
 from ..services.transfer_syntaxes import LOSSLESS, LOSSY
-from ..services.zipped import look_into
 from . import transfer_report
 from .bulk import BulkSending, Instance, Queue
 from .connection import log_for, peer_of, report_for, scu_for

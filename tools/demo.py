@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..dul.items import RoleSelection
-from ..services.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, DataSetError, find
 from ..services.entity import Entity
 from ..services.errors import AssociationRejected
-from ..services.outgoing import OutgoingFile, scan
-from ..services.proposing import propose
 from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU
 from ..services.shutdown import SHUTDOWN, Shutdown
-from ..services.storage import Storage, StoreResult
-from ..services.store_outcome import StoreOutcome
+from ..services.storage.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, DataSetError, find
+from ..services.storage.outcome import StoreOutcome
+from ..services.storage.outgoing import OutgoingFile, scan
+from ..services.storage.proposing import propose
+from ..services.storage.storage import Storage, StoreResult
 from ..services.verification import Verification
 from .exit_codes import ExitCode
 from .reporting import Progress
@@ -31,7 +31,7 @@ from .sequence import Step, diagram
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from ..services.retrieve_scu import RetrieveResult
+    from ..services.query.retrieve_scu import RetrieveResult
 
 CONTEXTS = 127
 """Presentation contexts of an association besides that of C-GET (PS3.8 9.3.2.2)."""
@@ -137,7 +137,7 @@ class Demo:
         """The same objects again, from an archive over the directory they were written to."""
         print()
         try:
-            from ..services.archive import Archive
+            from ..services.archive.archive import Archive
         except ModuleNotFoundError as error:
             print(f"     to find, move and get: pip install 'dulcet[archive]' ({error.name} is not installed)")
             return
@@ -167,8 +167,8 @@ class Demo:
 
     def _get(self, scu: SCU, peer: Entity, studies: "Sequence[Dataset]") -> "list[RetrieveResult]":
         """On one association, which proposes each SOP class in each transfer syntax there is."""
-        from ..services.query_models import model
-        from ..services.retrieve_scu import retrieve_identifier
+        from ..services.query.models import model
+        from ..services.query.retrieve_scu import retrieve_identifier
 
         kinds = {(outcome.sop_class_uid, outcome.transfer_syntax_uid) for outcome in self._outcomes if outcome.path}
         contexts = [(sop_class, (syntax,)) for sop_class, syntax in sorted(kinds)]

@@ -5,14 +5,14 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..services.part10 import file_meta
+from ..services.storage.part10 import file_meta
 from . import native_xml
 from .log import Log
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from ..services.query import Match
+    from ..services.query.query import Match
 
 
 class Extraction:

@@ -10,7 +10,7 @@ from ..acse.agreement import AcceptedContext
 from ..dimse.fragments import Sink
 from ..dimse.messages import Request, Response
 from ..services.service import Caller, Operation
-from ..services.storage import Storage
+from ..services.storage.storage import Storage
 
 
 class FaultyStorage(Storage):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..dimse import messages
 from ..services.errors import AssociationError
 from ..services.identifiers import IdentifierError
-from ..services.query import Finding, Match, QueryFailed
+from ..services.query.query import Finding, Match, QueryFailed
 from ..services.scu import SCU, LiveAssociation
 from .connection import leave, log_for, peer_of, scu_for, tell_agreement
 from .exit_codes import ExitCode, for_error, for_status, worst

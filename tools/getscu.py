@@ -13,14 +13,14 @@ from ..dimse.fragments import Sink
 from ..dimse.status import SUCCESS, Status
 from ..dul.items import RoleSelection
 from ..dul.pdu import MAXIMUM_CONTEXTS
-from ..services import retrieve_scu
 from ..services.errors import AssociationError
-from ..services.query_models import Verb
-from ..services.receiving import COMMON_STORAGE, Receiving
-from ..services.retrieve_scu import RetrieveResult
+from ..services.query import retrieve_scu
+from ..services.query.models import Verb
+from ..services.query.receiving import COMMON_STORAGE, Receiving
+from ..services.query.retrieve_scu import RetrieveResult
 from ..services.scu import SCU, LiveAssociation
 from ..services.service import Operation
-from ..services.storage import is_storage_class
+from ..services.storage.storage import is_storage_class
 from ..services.transfer_syntaxes import CONVERTIBLE
 from .connection import log_for, scu_for
 from .log import Log, PeerLog
@@ -29,9 +29,9 @@ from .retrieving import Request, Retrieving, Watching
 from .transfer_syntaxes import UNCOMPRESSED
 
 if TYPE_CHECKING:
-    from ..services.incoming import FileStore
     from ..services.service import Caller
-    from ..services.store_outcome import StoreOutcome
+    from ..services.storage.incoming import FileStore
+    from ..services.storage.outcome import StoreOutcome
 
 
 def main(options: argparse.Namespace) -> int:

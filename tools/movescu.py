@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..acse.association import Timeouts
-from ..services.query_models import Verb
-from ..services.retrieve_scu import RetrieveResult
+from ..services.query.models import Verb
+from ..services.query.retrieve_scu import RetrieveResult
 from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU, LiveAssociation
-from ..services.storage import Storage
+from ..services.storage.storage import Storage
 from ..services.verification import Verification
 from .connection import FAMILIES, FOR_EVER, log_for, scu_for, tracer
 from .exit_codes import ExitCode, Failure
@@ -22,7 +22,7 @@ from .retrieving import Request, Retrieving, Watching
 if TYPE_CHECKING:
     import ssl
 
-    from ..services.incoming import FileStore
+    from ..services.storage.incoming import FileStore
 
 
 def main(options: argparse.Namespace) -> int:

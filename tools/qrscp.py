@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..services.entities import Entities
 from ..services.entity import Entity
-from ..services.incoming import FileStore
 from ..services.service import Service
 from ..services.shutdown import Shutdown
+from ..services.storage.incoming import FileStore
 from ..services.verification import Verification
 from . import receiving
 from .connection import log_for
@@ -19,7 +19,7 @@ from .options import UsageError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from ..services.archive import Archive
+    from ..services.archive.archive import Archive
 
 
 def main(options: argparse.Namespace) -> int:
@@ -108,7 +108,7 @@ def _archive(directory: str, url: str | None, **options: Any) -> "Archive":
     try:
         from sqlalchemy.exc import SQLAlchemyError
 
-        from ..services.archive import Archive
+        from ..services.archive.archive import Archive
     except ModuleNotFoundError as error:
         raise Failure(ExitCode.FAILURE, f"{error.name} is not installed: pip install 'dulcet[archive]'") from None
     try:

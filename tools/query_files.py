@@ -61,7 +61,7 @@ def read(path: str) -> "list[Dataset]":
         OSError: it cannot be read.
         ValueError: it is none of what a query file may be.
     """
-    from ..services.part10 import is_part10, peek
+    from ..services.storage.part10 import is_part10, peek
 
     with Path(path).open("rb") as file:
         data = file.read(MAXIMUM_BYTES + 1)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..dul.errors import LocalProtocolError
-from ..services import query_models
-from ..services.query_models import QueryExtension, Verb
+from ..services.query import models as query_models
+from ..services.query.models import QueryExtension, Verb
 from .exit_codes import ExitCode, Failure
 from .log import Log
 from .options import UsageError

@@ -15,12 +15,12 @@ from ..acse.association import Timeouts
 from ..acse.events import Established
 from ..acse.policy import SupportedContext
 from ..dimse.exchange import DimseEvent
-from ..services.incoming import FileStore
 from ..services.scp import SCP
 from ..services.service import Caller, Service
 from ..services.shutdown import Shutdown
-from ..services.storage import Storage
-from ..services.store_outcome import StoreOutcome
+from ..services.storage.incoming import FileStore
+from ..services.storage.outcome import StoreOutcome
+from ..services.storage.storage import Storage
 from ..services.verification import VERIFICATION, Verification
 from .connection import FAMILIES, FOR_EVER, report_for, tracer
 from .exit_codes import ExitCode, Failure

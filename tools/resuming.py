@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..services.entity import Entity
-from ..services.outgoing import OutgoingFile
+from ..services.storage.outgoing import OutgoingFile
 from .exit_codes import ExitCode, Failure
 
 _HEAD = {"dulcet": "dcmsend", "version": 1}

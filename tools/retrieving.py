@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from ..dimse.status import MOVE_DESTINATION_UNKNOWN
 from ..services.errors import AssociationError
 from ..services.identifiers import IdentifierError
-from ..services.incoming import FileStore
-from ..services.query_models import Verb
-from ..services.retrieve_scu import Progress, RetrieveResult
+from ..services.query.models import Verb
+from ..services.query.retrieve_scu import Progress, RetrieveResult
 from ..services.scu import SCU, LiveAssociation
-from ..services.store_outcome import StoreOutcome
+from ..services.storage.incoming import FileStore
+from ..services.storage.outcome import StoreOutcome
 from .connection import leave, peer_of, report_for, tell_agreement
 from .exit_codes import ExitCode, for_error, for_status, worst
 from .interrupts import Interrupts

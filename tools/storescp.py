@@ -8,10 +8,10 @@ from typing import Any
 from ..acse.policy import Reject
 from ..dimse.exchange import DimseEvent
 from ..dul.pdu import AssociateRQ
-from ..services.incoming import FileStore
 from ..services.service import Caller
-from ..services.sorting import ByPatientName, ByStudyTime, Sorting
-from ..services.storage import Storage
+from ..services.storage.incoming import FileStore
+from ..services.storage.sorting import ByPatientName, ByStudyTime, Sorting
+from ..services.storage.storage import Storage
 from . import receiving
 from .connection import log_for
 from .faults import FaultyStorage

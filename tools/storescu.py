@@ -4,10 +4,10 @@ import argparse
 from collections import deque
 
 from ..services.errors import AssociationError
-from ..services.inventing import Inventor
-from ..services.outgoing import OutgoingFile, Unsendable, scan
-from ..services.proposing import Batch, propose
 from ..services.scu import SCU, LiveAssociation
+from ..services.storage.inventing import Inventor
+from ..services.storage.outgoing import OutgoingFile, Unsendable, scan
+from ..services.storage.proposing import Batch, propose
 from .connection import leave, log_for, peer_of, report_for, scu_for, tell_agreement
 from .exit_codes import ExitCode, for_error, worst
 from .interrupts import Interrupts

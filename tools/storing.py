@@ -5,10 +5,10 @@ import threading
 
 from ..services.entity import Entity
 from ..services.errors import AssociationError
-from ..services.outgoing import OutgoingFile, Reading, Unsendable
-from ..services.proposing import Batch
 from ..services.scu import SCU, LiveAssociation
-from ..services.storage import StoreResult
+from ..services.storage.outgoing import OutgoingFile, Reading, Unsendable
+from ..services.storage.proposing import Batch
+from ..services.storage.storage import StoreResult
 from .exit_codes import ExitCode, for_error, for_status
 from .log import Log
 from .reporting import Report

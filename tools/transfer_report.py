@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ..dimse.status import Status
 from ..services.errors import NoAcceptedContext
-from ..services.outgoing import OutgoingFile, Unsendable
+from ..services.storage.outgoing import OutgoingFile, Unsendable
 from .bulk import Instance
 from .storing import NOT_TRIED
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from dulcet.acse.agreement import Agreement
 from dulcet.acse.events import Aborted, Established, Rejected, Released
 from dulcet.services.service import Caller
-from dulcet.services.store_outcome import StoreOutcome
+from dulcet.services.storage.outcome import StoreOutcome
 from live_peers import until
 
 from dulcet import SCP, Entity, FileStore, Service, Storage, Timeouts, Verification

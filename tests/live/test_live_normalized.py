@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from dulcet.dul.items import RoleSelection
-from dulcet.services.commitment import CommitmentReports, FailedInstance
-from dulcet.services.commitment_scp import StorageCommitment
-from dulcet.services.normalized import Normalized, NormalizedOperation
-from dulcet.services.procedure_step import ProcedureSteps, completed, in_progress
+from dulcet.services.normalized.commitment import CommitmentReports, FailedInstance
+from dulcet.services.normalized.commitment_scp import StorageCommitment
+from dulcet.services.normalized.normalized import Normalized, NormalizedOperation
+from dulcet.services.normalized.procedure_step import ProcedureSteps, completed, in_progress
 from live_instances import instance, uid_of
 from live_peers import Orthanc, Pynetdicom, until
 from pydicom.dataset import Dataset

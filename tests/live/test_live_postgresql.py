@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from archive_cases import MATCHING, STUDY_ROOT, ask, matched, record, request
 from archive_files import instance, store, write
-from dulcet.services.archive import Archive
-from dulcet.services.archive_index import ArchiveIndex
-from dulcet.services.query_models import QueryExtension
+from dulcet.services.archive.archive import Archive
+from dulcet.services.archive.index import ArchiveIndex
+from dulcet.services.query.models import QueryExtension
 from live_peers import Server, dulcet
 from live_postgresql import Cluster
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dulcet.services.query import QueryFailed
-from dulcet.services.query_identifiers import identifier, keys
-from dulcet.services.query_models import model
+from dulcet.services.query.keys import identifier, keys
+from dulcet.services.query.models import model
+from dulcet.services.query.query import QueryFailed
 from live_archive import Archive
 from live_instances import CT, ROOT, digests, instance
 from live_peers import Orthanc, Pynetdicom, Server, find, run

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from data_sets import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from dulcet.acse.events import Aborted, Released
-from dulcet.services.outgoing import OutgoingFile
-from dulcet.services.retrieve import Retrieve
+from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scu import Settings
+from dulcet.services.storage.outgoing import OutgoingFile
 from live_archive import Archive
 from live_instances import CT, ROOT, awkward, digest, digests, encapsulated, instance, large, read, same_content, uid_of
 from live_peers import Ended, Orthanc, Process, Pynetdicom, Server, dcmtk, free_port, run

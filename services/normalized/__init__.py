@@ -1,0 +1,5 @@
+"""The DIMSE-N services (PS3.7 10), and the service classes built on them, both roles.
+
+`normalized` has the six operations, `calls` makes them methods of an association; `commitment` asks a peer to keep
+instances safe and `commitment_scp` answers (PS3.4 Annex J); `procedure_step` tells of a step performed (PS3.4 Annex F).
+"""
