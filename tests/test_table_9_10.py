@@ -152,6 +152,12 @@ def seen(walk: Walk) -> tuple[Any, ...]:
     return walk.layer.state, list(walk.layer.outbox), walk.layer.deadline, walk.layer.possible()
 
 
+@pytest.mark.parametrize(("state", "event"), table.FILLED, ids=["-".join(cell) for cell in table.FILLED])
+def test_the_table_and_its_actions_lead_to_the_same_states(state: str, event: str) -> None:
+    """Two transcriptions that agree: what Table 9-10 prints in a cell, and Tables 9-6 to 9-9 of its action."""
+    assert table.NEXT[state, event] == tuple(outcome.next for outcome in table.ACTIONS[table.CELLS[state][event]])
+
+
 @pytest.mark.parametrize(
     ("state", "event"), table.EMPTY, ids=[f"{state}-{event}-empty" for state, event in table.EMPTY]
 )
