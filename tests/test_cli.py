@@ -11,8 +11,8 @@ import pytest
 from dulcet.dul.errors import LocalProtocolError, ProtocolError
 from dulcet.tools import cli, link_tools
 from dulcet.tools.exit_codes import ExitCode
-from dulcet.tools.option_table import LETTER_OF_TOOL
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
+from dulcet.tools.options.table import LETTER_OF_TOOL
 
 ROOT = Path(__file__).parent.parent
 
@@ -177,7 +177,7 @@ def test_the_front_imports_no_tool_and_nothing_heavy() -> None:
 
 def test_parsing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from dulcet.tools.options import parse; parse('echoscu', ['localhost', '104']);"
+        "import sys; from dulcet.tools.options.command_line import parse; parse('echoscu', ['localhost', '104']);"
         "print(sorted({'structlog', 'pydicom', 'rich', 'asyncio', 'ssl', 'difflib'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

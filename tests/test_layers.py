@@ -52,7 +52,7 @@ ALSO = {
 }
 """And the libraries, each where it belongs."""
 FRONT_DOOR = {
-    "tools/options.py": {"__version__"},  # what --version prints
+    "tools/options/command_line.py": {"__version__"},  # what --version prints
 }
 """What is imported from the package root itself."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from dulcet.tools import manual
 from dulcet.tools.exit_codes import ExitCode
-from dulcet.tools.option_table import rows
-from dulcet.tools.tool_texts import TOOLS
+from dulcet.tools.options.table import rows
+from dulcet.tools.options.tool_texts import TOOLS
 
 
 @pytest.mark.parametrize("tool", TOOLS)

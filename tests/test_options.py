@@ -6,13 +6,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from dulcet.tools import option_values as values
-from dulcet.tools import transfer_syntaxes
-from dulcet.tools.not_offered import NOT_OFFERED
-from dulcet.tools.option_help import _entry, help_text
-from dulcet.tools.option_table import LETTER_OF_TOOL, rows
-from dulcet.tools.options import build_parser, defaults, parse, version_text
-from dulcet.tools.tool_texts import TOOLS
+from dulcet.tools.options import transfer_syntaxes, values
+from dulcet.tools.options.command_line import build_parser, parse, version_text
+from dulcet.tools.options.help_page import _entry, help_text
+from dulcet.tools.options.not_offered import NOT_OFFERED
+from dulcet.tools.options.table import LETTER_OF_TOOL, defaults, rows
+from dulcet.tools.options.tool_texts import TOOLS
 
 ARGUMENTS = {
     "echoscu": ["localhost", "11112"],

@@ -18,7 +18,7 @@ from dulcet.services.storage.part10 import file_meta, peek
 from dulcet.services.verification import VERIFICATION
 from dulcet.tools.connection import log_for
 from dulcet.tools.dcmrecv import Receiving
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
 from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, process
 
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"

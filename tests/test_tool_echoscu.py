@@ -20,7 +20,7 @@ from dulcet.services.service import Operation, Service
 from dulcet.services.verification import Verification
 from dulcet.tools.connection import scu_for, tracer
 from dulcet.tools.log import Log
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
 from tool_runs import (
     ACCEPTED,
     CLOSE,
@@ -435,7 +435,7 @@ def test_a_wrong_command_line_loads_no_service() -> None:
 
 def test_what_an_echo_need_not_load() -> None:
     code = (
-        "import sys, dulcet.tools.echoscu, dulcet.tools.options;"
+        "import sys, dulcet.tools.echoscu, dulcet.tools.options.command_line;"
         "print(sorted({'ssl', 'asyncio', 'pydicom', 'structlog', 'rich', 'json', 'importlib.resources', 'subprocess'}"
         " & set(sys.modules)))"
     )

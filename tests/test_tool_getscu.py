@@ -20,8 +20,8 @@ from dulcet.services.scp import SCP
 from dulcet.services.service import Operation
 from dulcet.services.storage.part10 import peek
 from dulcet.tools.getscu import combined, proposals, storage_classes
+from dulcet.tools.options.transfer_syntaxes import ACCEPT_ALL
 from dulcet.tools.retrieving import RetrievalBar
-from dulcet.tools.transfer_syntaxes import ACCEPT_ALL
 from pydicom.dataset import Dataset
 from tool_runs import (
     CLOSE,

@@ -12,7 +12,7 @@ from dulcet.services.errors import AssociationRejected
 from dulcet.services.query.query import QueryFailed
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
-from dulcet.tools.options import UsageError, parse
+from dulcet.tools.options.command_line import UsageError, parse
 from dulcet.tools.qrscp import IndexProgress, Serving
 from tool_runs import LIMIT, Tool, documented, process
 

@@ -29,7 +29,7 @@ from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.part10 import peek
 from dulcet.services.verification import VERIFICATION, Verification
 from dulcet.tools.connection import log_for
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
 from dulcet.tools.storescp import Receiving
 from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, free_port, needs_ipv6, process
 

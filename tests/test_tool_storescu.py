@@ -19,7 +19,7 @@ from dulcet.services.storage.storage import Storage
 from dulcet.services.verification import Verification
 from dulcet.tools.connection import scu_for
 from dulcet.tools.log import Log
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
 from tool_runs import (
     CLOSE,
     HOLD,

@@ -14,7 +14,7 @@ from certificates import Certificates
 from dulcet.services.scp import SCP
 from dulcet.services.verification import Verification
 from dulcet.tools import tls
-from dulcet.tools.options import parse
+from dulcet.tools.options.command_line import parse
 from test_tool_storescp import serving
 from tool_runs import LIMIT, Ran, Tool
 

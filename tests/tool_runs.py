@@ -19,7 +19,7 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
 from dulcet.services.storage.part10 import file_meta
 from dulcet.tools import cli
-from dulcet.tools.tool_texts import TOOLS
+from dulcet.tools.options.tool_texts import TOOLS
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 20.0

@@ -46,7 +46,7 @@ NETWORK_TOOLS = (
     "qrscp",
     "termscu",
 )
-"""Those whose options stand in `option_table`."""
+"""Those whose options stand in `options`."""
 
 _HELP_WORDS = ("-h", "--help", "help")
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
         print(help_text())
         return ExitCode.SUCCESS
     if words[0] == "--version":
-        from .options import version_text
+        from .options.command_line import version_text
 
         print(version_text())
         return ExitCode.SUCCESS
@@ -80,7 +80,7 @@ def run(tool: str, argv: Sequence[str]) -> int:
     try:
         if tool in NETWORK_TOOLS:
             # Before the tool is imported: a wrong command line need not wait for the services.
-            from .options import parse
+            from .options.command_line import parse
 
             options = parse(tool, argv)
         return _call(tool, argv if options is None else options)

@@ -10,8 +10,8 @@ from .connection import leave, log_for, peer_of, report_for, scu_for, tell_agree
 from .exit_codes import SEVERITY, ExitCode, for_status, worst
 from .interrupts import Interrupts
 from .log import Log
+from .options.transfer_syntaxes import PROPOSABLE
 from .reporting import Report
-from .transfer_syntaxes import PROPOSABLE
 
 
 def main(options: argparse.Namespace) -> int:

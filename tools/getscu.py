@@ -24,9 +24,9 @@ from ..services.storage.storage import is_storage_class
 from ..services.transfer_syntaxes import CONVERTIBLE
 from .connection import log_for, scu_for
 from .log import Log, PeerLog
+from .options.transfer_syntaxes import UNCOMPRESSED
 from .querying import asked, check_directory, extended, refuse, transfer_syntaxes
 from .retrieving import Request, Retrieving, Watching
-from .transfer_syntaxes import UNCOMPRESSED
 
 if TYPE_CHECKING:
     from ..services.service import Caller

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from .exit_codes import ExitCode
-from .option_table import LETTER_OF_TOOL
+from .options.table import LETTER_OF_TOOL
 
 USAGE = """usage: dulcet link-tools [--force] DIR
 

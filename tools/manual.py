@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .exit_codes import ExitCode
-from .not_offered import NOT_OFFERED
-from .option_row import Option
-from .option_table import rows
-from .tool_texts import TOOLS, Tool
+from .options.not_offered import NOT_OFFERED
+from .options.row import Option
+from .options.table import rows
+from .options.tool_texts import TOOLS, Tool
 
 FLAWLESS = "Zero only when everything asked for was done."
 
@@ -152,7 +152,7 @@ def _print_completion(shell: str) -> int:
 def parser_of_everything() -> argparse.ArgumentParser:
     """`dulcet` as one parser with a subparser a tool: what shtab reads."""
     from .cli import TOOLS as COMMANDS
-    from .options import build_parser
+    from .options.command_line import build_parser
 
     whole = argparse.ArgumentParser("dulcet", prefix_chars="-+", allow_abbrev=False)
     commands = whole.add_subparsers(dest="tool")

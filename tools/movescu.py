@@ -15,7 +15,7 @@ from ..services.verification import Verification
 from .connection import FAMILIES, FOR_EVER, log_for, scu_for, tracer
 from .exit_codes import ExitCode, Failure
 from .log import PeerLog
-from .options import UsageError
+from .options.command_line import UsageError
 from .querying import asked, check_directory, extended, refuse, transfer_syntaxes
 from .retrieving import Request, Retrieving, Watching
 

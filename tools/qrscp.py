@@ -14,7 +14,7 @@ from . import receiving
 from .connection import log_for
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
-from .options import UsageError
+from .options.command_line import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress

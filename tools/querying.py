@@ -10,10 +10,10 @@ from ..services.query import models as query_models
 from ..services.query.models import QueryExtension, Verb
 from .exit_codes import ExitCode, Failure
 from .log import Log
-from .options import UsageError
+from .options.command_line import UsageError
+from .options.transfer_syntaxes import UNCOMPRESSED
 from .query_files import BadQuery, queries
 from .query_keys import WrongKey
-from .transfer_syntaxes import UNCOMPRESSED
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

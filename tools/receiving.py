@@ -25,7 +25,7 @@ from ..services.verification import VERIFICATION, Verification
 from .connection import FAMILIES, FOR_EVER, report_for, tracer
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
-from .options import UsageError
+from .options.command_line import UsageError
 from .reporting import Counter
 
 if TYPE_CHECKING:

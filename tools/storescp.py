@@ -17,7 +17,7 @@ from .connection import log_for
 from .faults import FaultyStorage
 from .hooks import Hook, Reception
 from .log import Log
-from .options import UsageError
+from .options.command_line import UsageError
 from .study_ends import StudyEnds
 
 

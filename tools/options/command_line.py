@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, NoReturn
 
-from .exit_codes import ExitCode
-from .option_row import Option
-from .option_table import rows
+from ..exit_codes import ExitCode
+from .row import Option
+from .table import defaults, rows
 from .tool_texts import TOOLS, Argument
 
 
@@ -56,7 +56,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """The help text made of the table."""
-        from .option_help import help_text
+        from .help_page import help_text
 
         return help_text(self.tool)
 
@@ -86,7 +86,7 @@ def _parse(tool: str, words: Sequence[str]) -> argparse.Namespace:
         if option.row.implies and option.row.implies[0] not in attributes:
             setattr(namespace, *option.row.implies)
     if namespace.list_profiles or namespace.list_ciphers:
-        from .tls import cipher_lines, profile_lines
+        from ..tls import cipher_lines, profile_lines
 
         _print_and_end("\n".join(profile_lines() if namespace.list_profiles else cipher_lines(namespace)))
     namespace.tool = tool
@@ -191,21 +191,6 @@ def _show(tool: str, given: Sequence[Given], arguments: Sequence[str]) -> None:
     print(shlex.join(["dulcet", tool, *words, *arguments]), file=sys.stderr)
 
 
-def defaults(tool: str) -> dict[str, object]:
-    """Every attribute of a tool and what it is when no option sets it."""
-    found: dict[str, object] = {}
-    for _, group in rows(tool):
-        for row in group:
-            if row.default is not None:
-                found[row.attribute] = tool.upper() if row.default == "{TOOL}" else row.default
-            elif row.repeat:
-                found[row.attribute] = []
-            else:
-                boolean = isinstance(row.value, bool) and not row.metavars
-                found.setdefault(row.attribute, False if boolean else None)
-    return {name: value for name, value in found.items() if name not in ("help", "version")}
-
-
 def build_parser(tool: str, *, alone: bool = False) -> Parser:
     """A tool's parser, for `parse` and what else is made of parsers; with `alone` no argument is required."""
     parser = Parser(
@@ -274,7 +259,7 @@ def version_text() -> str:
     import ssl
     from importlib.metadata import PackageNotFoundError, version
 
-    from .. import __version__
+    from ... import __version__
 
     parts = [f"dulcet {__version__}", f"Python {platform.python_version()}", ssl.OPENSSL_VERSION]
     for package in ("pydicom", "transitions", "structlog", "rich", "uvloop"):

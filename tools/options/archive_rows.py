@@ -1,7 +1,7 @@
 """The rows of the option table about archives."""
 
-from . import option_values as values
-from .option_row import Option
+from . import values
+from .row import Option
 
 ARCHIVE = (
     Option("O Q", "--port PORT", "TCP port to listen on; 0 takes any free one", values.listening_port, 11112),

@@ -11,12 +11,12 @@ R dcmrecv, Q qrscp.
 
 from collections.abc import Iterator
 
-from . import archive_option_rows as archive
-from . import bulk_option_rows as bulk
-from . import option_values as values
-from . import query_option_rows as queries
-from .option_row import Option
-from .tls_option_rows import TLS
+from . import archive_rows as archive
+from . import bulk_rows as bulk
+from . import query_rows as queries
+from . import values
+from .row import Option
+from .tls_rows import TLS
 from .transfer_syntaxes import (
     ACCEPT_ALL,
     DEFLATED,
@@ -300,3 +300,18 @@ def rows(tool: str) -> list[tuple[str, list[Option]]]:
     letter = LETTER_OF_TOOL[tool]
     chosen = ((heading, [row for row in group if letter in row.tools]) for heading, group in GROUPS)
     return [(heading, group) for heading, group in chosen if group]
+
+
+def defaults(tool: str) -> dict[str, object]:
+    """Every attribute of a tool and what it is when no option sets it."""
+    found: dict[str, object] = {}
+    for _, group in rows(tool):
+        for row in group:
+            if row.default is not None:
+                found[row.attribute] = tool.upper() if row.default == "{TOOL}" else row.default
+            elif row.repeat:
+                found[row.attribute] = []
+            else:
+                boolean = isinstance(row.value, bool) and not row.metavars
+                found.setdefault(row.attribute, False if boolean else None)
+    return {name: value for name, value in found.items() if name not in ("help", "version")}

@@ -1,8 +1,8 @@
 """The rows of the option table that dcmsend (S) and dcmrecv (R) have for themselves, and how files are named and sorted
 (storescp P and dcmrecv); and test data for storescu (U)."""
 
-from . import option_values as values
-from .option_row import Option
+from . import values
+from .row import Option
 
 TITLES = (
     Option(

@@ -1,7 +1,7 @@
 """The rows of the option table that only the query and retrieve tools have: F findscu, G getscu, M movescu."""
 
-from . import option_values as values
-from .option_row import Option
+from . import values
+from .row import Option
 
 KEYS = (
     Option(

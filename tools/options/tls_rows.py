@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .option_row import Option
+from .row import Option
 
 _PROFILES = (
     ("M", "+pg --profile-8996", "8996", "BCP 195 RFC 8996, 9325"),

@@ -7,9 +7,8 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 
-from .option_row import Option
-from .option_table import rows
-from .options import defaults
+from .row import Option
+from .table import defaults, rows
 from .tool_texts import TOOLS, Argument
 
 COLUMN = 38

@@ -1,12 +1,12 @@
 """What the help of a tool says besides its options: what it is, what stands behind the options, examples.
 
-As `option_table`, pure data: parser, help, manual pages and completion read it.
+As `table`, pure data: parser, help, manual pages and completion read it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import option_values as values
+from . import values
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """From the words of a command line to values: a function a kind, each refusing with a sentence that helps.
 
-They raise ValueError; `options` puts the option's name in front. Nothing here knows which option it serves.
+They raise ValueError; `command_line` puts the option's name in front. Nothing here knows which option it serves.
 """
 
 from collections.abc import Callable
