@@ -1,237 +1,47 @@
-"""The blocking SCU: association and operations on the caller's own thread.
+"""The blocking SCU: associations and operations on the caller's own thread.
 
     scu = SCU("DULCET")
     scu.echo(Entity("ORTHANC", "127.0.0.1", 4242))
 
-What happens on an association is in the `Steps` of the service modules; this one gives them a connection and a clock.
+What happens on an association is in the `Steps` of the service modules; `association` gives them a connection and a
+clock, this one makes the associations.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from ..acse.agreement import Agreement
-from ..acse.association import Association, Timeouts
-from ..acse.proposal import Proposed, propose
-from ..dimse.exchange import DimseEvent, Exchange, OpenSink
 from ..dimse.status import Status
-from ..dul.actions import Actions
-from ..dul.items import ExtendedNegotiation, RoleSelection, UserIdentity
-from ..dul.pdu import AssociateRQ
+from ..dul.items import ExtendedNegotiation, RoleSelection
 from ..dul.transport.blocking import BlockingDriver
-from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
+from .association import LiveAssociation
 from .contexts import Proposable, proposed
 from .entity import Entity
-from .errors import AssociationAborted, unreachable
-from .normalized.calls import NormalizedCalls
-from .query.calls import QueryCalls
+from .errors import AssociationAborted, AssociationError, unreachable
 from .query.user import QueryUser
 from .service import Service
 from .serving import Serving
-from .steps import Inbox, Steps, associate, failure, release
-from .storage.calls import StoreCalls
-from .verification import Verification, echo
+from .settings import Settings
+from .steps import associate
+from .verification import Verification
+from .visits import Visits
 
 if TYPE_CHECKING:
-    import ssl
     from pathlib import Path
 
     from pydicom.dataset import Dataset
 
-    from ..dimse.messages import Request
     from .normalized.commitment import CommitmentReports, CommitmentResult, Instance
-    from .normalized.normalized import NResult
+    from .query.retrieve_scu import RetrieveResult
+    from .query.user import Question
     from .storage.storage import StoreResult
 
+__all__ = ["SCU", "LiveAssociation", "Settings"]
+
 T = TypeVar("T")
-ABORT_SECONDS = 1.0
-"""How long a peer has to close after our A-ABORT. ARTIM allows more (PS3.8 9.1.5), but nobody wants to wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How an SCU behaves, on every association it makes."""
-
-    ae_title: str = "DULCET"
-    """Own title, sent as the calling AE title."""
-    timeouts: Timeouts = field(default_factory=lambda: Timeouts(idle=None))
-    """How long to wait for connection and association; an SCU has no idle limit unless given one."""
-    dimse_seconds: float | None = 300.0
-    """How long to wait for a response; None: for ever."""
-    write_seconds: float = 30.0
-    """How long the peer may take no byte of what we send."""
-    maximum_length: int = MAXIMUM_LENGTH
-    """Longest P-DATA-TF we take, bytes; 0 is unlimited."""
-    operations_window: int = 1
-    """How many operations to have outstanding at a time, if the peer agrees (PS3.7 D.3.3.3); 0 is unlimited."""
-    maximum_send_length: int = 0
-    """Longest P-DATA-TF we send, bytes, where the peer would take more; 0 leaves it to the peer."""
-    user_identity: UserIdentity | None = None
-    """Who the user is (PS3.7 D.3.3.7)."""
-    tls: "ssl.SSLContext | None" = None
-    """TLS context of `dulcet.dul.transport.tls.client_context`; None: plain TCP."""
-    server_hostname: str | None = None
-    """Name expected in the peer's certificate, and sent as SNI; None: the host of the entity; "": none at all."""
-    family: int = 0
-    """Address family, `socket.AF_INET` or `AF_INET6`; 0 takes what the name resolves to."""
-    trace: Trace | None = None
-    """Called with each event of Table 9-10; see `UpperLayer`."""
-    actions: type[Actions] = Actions
-    """Class of the 28 actions; see `UpperLayer`."""
-
-    def request(
-        self,
-        peer: Entity,
-        contexts: Sequence[Proposed],
-        roles: Sequence[RoleSelection] = (),
-        extended: Sequence[ExtendedNegotiation] = (),
-    ) -> AssociateRQ:
-        """The A-ASSOCIATE-RQ to a peer."""
-        return propose(
-            peer.title,
-            self.ae_title,
-            contexts,
-            roles=roles,
-            extended=extended,
-            maximum_length=self.maximum_length,
-            asynchronous_operations_window=(self.operations_window, 1) if self.operations_window != 1 else None,
-            user_identity=self.user_identity,
-        )
-
-    def exchange(self, open_sink: OpenSink | None = None) -> Exchange:
-        """The sans-IO end of a new association; `open_sink` is for what the peer may send us (C-GET)."""
-        association = Association(requestor=True, timeouts=self.timeouts, trace=self.trace, actions=self.actions)
-        return Exchange(
-            association,
-            dimse_seconds=self.dimse_seconds,
-            maximum_send_length=self.maximum_send_length,
-            **({} if open_sink is None else {"open_sink": open_sink}),
-        )
-
-
-class LiveAssociation(NormalizedCalls["NResult"], QueryCalls, StoreCalls):
-    """An established association, and the operations on it. Leaving its `with` block releases it, or, when the block
-    raised, aborts it."""
-
-    def __init__(self, driver: BlockingDriver[DimseEvent], exchange: Exchange, serving: Serving | None = None) -> None:
-        self._driver = driver
-        self._exchange = exchange
-        self._serving = serving
-        self._inbox: Inbox = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None or kind is GeneratorExit:  # leaving a generator early is no error
-                self.release()
-            else:
-                self.abort(f"{kind.__name__} in the service user")
-        finally:
-            self.close()
-
-    @property
-    def agreement(self) -> Agreement:
-        """What was agreed."""
-        assert self._exchange.agreement is not None  # established when made
-        return self._exchange.agreement
-
-    @property
-    def exchange(self) -> Exchange:
-        """The sans-IO end, for what has no method here."""
-        return self._exchange
-
-    def run(self, steps: Steps[T]) -> T:
-        """Run steps to their end.
-
-        Raises:
-            AssociationError: the association ended first.
-        """
-        try:
-            next(steps)
-            while True:
-                if not self._inbox:
-                    self._listen(None)
-                steps.send((self._inbox, time.monotonic()))
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
-        except AssociationAborted as error:
-            error.because(self._driver.error)
-            raise
-
-    def _now(self) -> float:
-        return time.monotonic()
-
-    def _listen(self, seconds: float | None) -> None:
-        """Wait for the peer, and perform what it asks of our services."""
-        self._inbox += self._driver.turn(seconds)
-        while self._serving is not None and self._serving.serve(self._inbox):
-            self._inbox += self._driver.turn(0.0)
-
-    def wait_for(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Serve the peer until a condition holds, or for this long; whether it holds.
-
-        The condition is asked whenever something has happened. What changes it from another thread calls `wake`.
-
-        Raises:
-            AssociationError: the association ended first.
-        """
-        until = None if seconds is None else time.monotonic() + seconds
-        while not condition():
-            failure(self._exchange.ending)
-            left = None if until is None else until - time.monotonic()
-            if left is not None and left <= 0:
-                return False
-            self._listen(left)
-        return True
-
-    def wake(self) -> None:
-        """Have `wait_for` ask its condition again; from any thread."""
-        self._driver.wake()
-
-    def _normalized(self, request: "Request", dataset: "Dataset | None", meta_sop_class: str | None) -> "NResult":
-        from .normalized.normalized import invoke
-
-        return self.run(invoke(self._exchange, request, dataset, time.monotonic(), meta_sop_class=meta_sop_class))
-
-    def echo(self) -> Status:
-        """C-ECHO (PS3.7 9.1.5).
-
-        Returns:
-            The status of the response.
-
-        Raises:
-            NoAcceptedContext: the peer accepted no Verification context.
-            AssociationError: the association ended first.
-        """
-        return self.run(echo(self._exchange, time.monotonic()))
-
-    def release(self) -> None:
-        """A-RELEASE, if the association still stands, and wait for the answer."""
-        if self._exchange.state == "Sta6":
-            self.run(release(self._exchange, time.monotonic()))
-
-    def abort(self, cause: str = "A-ABORT requested") -> None:
-        """A-ABORT, if there is anything left to abort, and give the peer `ABORT_SECONDS` to close."""
-        now = time.monotonic()
-        until = now + ABORT_SECONDS
-        self._exchange.abort(now, cause)
-        while self._driver.open and now < until:
-            self._driver.turn(until - now)
-            now = time.monotonic()
-
-    def close(self) -> None:
-        """Drop the connection, however things stand."""
-        self._driver.close()
-
-
-class SCU(QueryUser):
+class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
     """A service class user: makes associations to entities and invokes operations.
 
     Args:
@@ -290,6 +100,39 @@ class SCU(QueryUser):
                 live.abort()
                 live.close()
         return live
+
+    # ---- how this form makes what the service modules tell ----
+
+    def visit(self, peer: Entity, visits: Visits[T]) -> T:
+        """Make visits to their end.
+
+        Raises:
+            AssociationError: an association could not be made, or ended early, and the visits need it.
+        """
+        try:
+            visit = next(visits)
+            while True:
+                try:
+                    with self.associate(peer, visit.contexts, roles=visit.roles, extended=visit.extended) as live:
+                        result = live.run(visit.steps(live))
+                except AssociationError as error:
+                    visit = visits.throw(error)
+                else:
+                    visit = visits.send(result)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # a generator's return value is untyped
+
+    def _retrieved(self, peer: Entity, visits: "Visits[RetrieveResult]") -> "RetrieveResult":
+        return self.visit(peer, visits)
+
+    def _found(self, peer: Entity, question: "Question") -> "Iterator[Dataset]":
+        from .query.query import found
+
+        with self.associate(peer, [question.sop_class_uid], extended=question.extended) as association:
+            for match in association.find(question.identifier, question.sop_class_uid):
+                yield found(match)
+
+    # ---- operations ----
 
     def echo(self, peer: Entity) -> Status:
         """Verify the connection to a peer: associate, C-ECHO, release.

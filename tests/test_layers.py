@@ -19,7 +19,9 @@ LAYERS = ("spec", "dul", "acse", "dimse", "services", "tools")
 WORLD = {"socket", "ssl", "selectors", "select", "asyncio", "threading", "time", "random"}
 """Where a test would need luck: networks, clocks, threads, chance."""
 ENDPOINTS = {
-    "services/scu.py": {"time", "ssl"},  # the blocking SCU: a connection and a clock for the steps of the services
+    "services/scu.py": {"time"},  # the blocking SCU: associations, and a clock for them
+    "services/association.py": {"time"},  # a connection and a clock for the steps of the services
+    "services/settings.py": {"ssl"},  # a TLS context among them
     "services/storage/storage.py": {"threading"},  # a lock: objects are stored by several threads of the server's pool
     "services/archive/index.py": {"threading"},  # a lock: one thread writes, for all who wait
     "services/server.py": {"asyncio"},  # the server at work
@@ -28,6 +30,7 @@ ENDPOINTS = {
     "services/identifiers.py": {"threading"},  # a lock: pydicom's warnings are silenced for one thread at a time
     "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
     "services/aio.py": {"asyncio"},  # the SCU on asyncio
+    "services/association_aio.py": {"asyncio"},  # a connection and an event loop for the steps of the services
     "services/serving.py": {"asyncio"},  # awaits what async services answer on a blocking association
     "services/normalized/commitment.py": {"asyncio"},  # awaits a report that is heard elsewhere
     "services/normalized/commitment_scp.py": {"asyncio"},  # reports after its response, and tries again later

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
-from dulcet.services.query.builder import Image, Series, Study
 from dulcet.services.query.keys import keys
 from dulcet.services.query.retrieve import Retrieve
+from dulcet.services.query.walked import Image, Series, Study
 from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset

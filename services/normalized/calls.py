@@ -7,14 +7,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ...dimse import messages
+from ..live import Live
+from ..steps import Steps
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from .normalized import NResult
+
 R = TypeVar("R")
+"""An `NResult`, or what is awaited for it."""
 
 
-class NormalizedCalls(Generic[R]):
+class NormalizedCalls(Live, Generic[R]):
     """The six operations. The status of the peer is in the result, never an exception.
 
     Each takes `meta_sop_class`, the abstract syntax whose context to use where it is not the SOP class itself, and
@@ -23,9 +28,14 @@ class NormalizedCalls(Generic[R]):
         IdentifierError: a data set cannot be encoded, or that of the response not be decoded.
     """
 
-    def _normalized(self, request: messages.Request, dataset: "Dataset | None", meta_sop_class: str | None) -> R:
-        """Run `normalized.invoke`."""
+    def _normalized(self, steps: "Steps[NResult]") -> R:
+        """Run an operation."""
         raise NotImplementedError
+
+    def _invoke(self, request: messages.Request, dataset: "Dataset | None", meta_sop_class: str | None) -> R:
+        from .normalized import invoke
+
+        return self._normalized(invoke(self._exchange, request, dataset, self.now(), meta_sop_class=meta_sop_class))
 
     def n_event_report(
         self,
@@ -43,7 +53,7 @@ class NormalizedCalls(Generic[R]):
             affected_sop_instance_uid=sop_instance_uid,
             event_type_id=event_type_id,
         )
-        return self._normalized(request, information, meta_sop_class)
+        return self._invoke(request, information, meta_sop_class)
 
     def n_get(
         self,
@@ -60,7 +70,7 @@ class NormalizedCalls(Generic[R]):
             requested_sop_instance_uid=sop_instance_uid,
             attribute_identifier_list=_tags(attributes),
         )
-        return self._normalized(request, None, meta_sop_class)
+        return self._invoke(request, None, meta_sop_class)
 
     def n_set(
         self,
@@ -74,7 +84,7 @@ class NormalizedCalls(Generic[R]):
         request = messages.N_SET_RQ(
             message_id=0, requested_sop_class_uid=sop_class_uid, requested_sop_instance_uid=sop_instance_uid
         )
-        return self._normalized(request, modifications, meta_sop_class)
+        return self._invoke(request, modifications, meta_sop_class)
 
     def n_action(
         self,
@@ -92,7 +102,7 @@ class NormalizedCalls(Generic[R]):
             requested_sop_instance_uid=sop_instance_uid,
             action_type_id=action_type_id,
         )
-        return self._normalized(request, information, meta_sop_class)
+        return self._invoke(request, information, meta_sop_class)
 
     def n_create(
         self,
@@ -106,14 +116,14 @@ class NormalizedCalls(Generic[R]):
         request = messages.N_CREATE_RQ(
             message_id=0, affected_sop_class_uid=sop_class_uid, affected_sop_instance_uid=sop_instance_uid
         )
-        return self._normalized(request, attributes, meta_sop_class)
+        return self._invoke(request, attributes, meta_sop_class)
 
     def n_delete(self, sop_class_uid: str, sop_instance_uid: str, *, meta_sop_class: str | None = None) -> R:
         """N-DELETE (PS3.7 10.1.6): remove an instance."""
         request = messages.N_DELETE_RQ(
             message_id=0, requested_sop_class_uid=sop_class_uid, requested_sop_instance_uid=sop_instance_uid
         )
-        return self._normalized(request, None, meta_sop_class)
+        return self._invoke(request, None, meta_sop_class)
 
 
 def _tags(attributes: Iterable[int | str]) -> tuple[int, ...]:

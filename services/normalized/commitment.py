@@ -25,8 +25,8 @@ from .normalized import Normalized, NormalizedOperation, NResult, ServiceFailure
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from .. import aio
-    from ..scu import SCU
+    from ..association import Associates
+    from ..association_aio import AsyncAssociates
 
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 """Storage Commitment Push Model SOP Class."""
@@ -270,7 +270,7 @@ def _result(transaction: Transaction, ask: Callable[[], CommitmentResult]) -> Co
 
 
 def commit(
-    scu: "SCU",
+    scu: "Associates",
     peer: Entity,
     instances: Iterable[Instance],
     reports: CommitmentReports | None,
@@ -292,7 +292,7 @@ def commit(
 
 
 async def commit_async(
-    scu: "aio.SCU",
+    scu: "AsyncAssociates",
     peer: Entity,
     instances: Iterable[Instance],
     reports: CommitmentReports | None,

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import Any
+
+from pydicom.dataset import Dataset
 
 from ...acse.agreement import AcceptedContext
 from ...acse.policy import SupportedContext
@@ -17,11 +20,14 @@ from ...dimse.messages import Request, Response
 from ...dimse.status import SUCCESS, UNRECOGNIZED_OPERATION
 from ...dul.items import RoleSelection
 from ...dul.pdu import MAXIMUM_CONTEXTS
+from ..live import Live
 from ..service import Caller, Operation, Service
+from ..steps import Steps
 from ..storage.incoming import FileStore
 from ..storage.outcome import StoreOutcome
 from ..storage.storage import Storage
 from ..transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, LETTERS, UNCOMPRESSED
+from .retrieve_scu import RetrieveResult, get
 
 OBJECT_LIMIT = 1 << 30
 """Bytes of an object that is kept in memory for a function of the user's; a larger one ends the association."""
@@ -154,3 +160,15 @@ def receiver(store: Store, on_stored: Callable[[StoreOutcome], None] | None = No
     finally:
         if ours is not store:
             ours.close()
+
+
+def getting(
+    live: Live,
+    dataset: Dataset,
+    store: Store,
+    on_stored: Callable[[StoreOutcome], None] | None = None,
+    **options: Any,
+) -> Steps[RetrieveResult]:
+    """Invoke C-GET, and take what comes back; further arguments and errors are those of `retrieve_scu.get`."""
+    with receiver(store, on_stored) as service, live.serving.offering(service):
+        return (yield from get(live.exchange, dataset, live.now(), **options))

@@ -1,42 +1,56 @@
-"""C-FIND, C-MOVE and C-GET as methods of an SCU, blocking or on an event loop, each on associations of its own.
+"""C-FIND, C-MOVE and C-GET as methods of an SCU, each on associations of its own; told once for the blocking and the
+asyncio one.
 
+On a blocking SCU they return their results; on an asyncio one those are awaited, or iterated with `async for`.
 pydicom is imported when the first of them is called: `echoscu` has no use for it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ...dul.items import ExtendedNegotiation, RoleSelection
-from ..contexts import Proposable
+from ...dul.items import ExtendedNegotiation
 from ..entity import Entity
-from ..service import Service
+from ..live import Live
+from ..steps import Steps
+from ..visits import Visit, Visits
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from ..aio import LiveAssociation as AsyncAssociation
-    from ..scu import LiveAssociation
     from ..storage.outcome import StoreOutcome
-    from .builder import Image
     from .models import QueryExtension, Verb
-    from .receiving import ReceivedObject, StorageProposal, Store
+    from .receiving import ReceivedObject, Store
     from .retrieve_scu import RetrieveResult, Watch
+    from .walked import Image
+
+R = TypeVar("R")
+"""A `RetrieveResult`, or what is awaited for it."""
+F = TypeVar("F")
+"""An iterator of identifiers, or an asynchronous one."""
 
 
-class QueryUser:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked for, and of which SOP class."""
+
+    identifier: "Dataset"
+    """The keys."""
+    sop_class_uid: str
+    """The class of the query model."""
+    extended: tuple[ExtendedNegotiation, ...]
+    """What is asked for beyond the baseline."""
+
+
+class QueryUser(Generic[R, F]):
     """The three operations of an SCU, each on associations of its own."""
 
-    def associate(
-        self,
-        peer: Entity,
-        contexts: Iterable[Proposable],
-        *,
-        roles: Sequence[RoleSelection] = (),
-        extended: Sequence[ExtendedNegotiation] = (),
-        services: Sequence[Service] = (),
-    ) -> "LiveAssociation":
-        """Make an association."""
+    def _found(self, peer: Entity, question: Question) -> F:
+        """The matches of a C-FIND."""
+        raise NotImplementedError
+
+    def _retrieved(self, peer: Entity, visits: "Visits[RetrieveResult]") -> R:
+        """Make the visits of a C-MOVE or C-GET."""
         raise NotImplementedError
 
     def find(
@@ -47,7 +61,7 @@ class QueryUser:
         model: str | None = None,
         extension: "QueryExtension | None" = None,
         **keys: Any,
-    ) -> "Iterator[Dataset]":
+    ) -> F:
         """Query a peer: associate, C-FIND, release.
 
             for study in scu.find(pacs, level="STUDY", PatientID="123", StudyDate=""): ...
@@ -69,13 +83,8 @@ class QueryUser:
             LocalProtocolError: a level or keyword that does not exist.
         """
         from .keys import identifier
-        from .query import found
 
-        wanted = identifier(level, **keys)
-        uid, extended = _proposal("find", wanted, model, extension)
-        with self.associate(peer, [uid], extended=extended) as association:
-            for match in association.find(wanted, uid):
-                yield found(match)
+        return self._found(peer, _question("find", identifier(level, **keys), model, extension))
 
     def move(
         self,
@@ -88,7 +97,7 @@ class QueryUser:
         extension: "QueryExtension | None" = None,
         progress: "Watch | None" = None,
         **keys: Any,
-    ) -> "RetrieveResult":
+    ) -> R:
         """Have a peer send objects to another entity: associate, C-MOVE, release.
 
         Args:
@@ -110,15 +119,10 @@ class QueryUser:
         """
         from .retrieve_scu import retrieve_identifier
 
-        wanted = retrieve_identifier(what, level, model, **keys)
-        uid, extended = _proposal("move", wanted, model, extension)
-        with self.associate(peer, [uid], extended=extended) as association:
-            title = destination or association.agreement.calling_ae_title
-            return association.move(wanted, title, uid, progress=progress)
+        question = _question("move", retrieve_identifier(what, level, model, **keys), model, extension)
+        return self._retrieved(peer, _moving(question, destination, progress))
 
-    def move_image(
-        self, peer: Entity, image: "Image", destination: str, *, progress: "Watch | None" = None
-    ) -> "RetrieveResult":
+    def move_image(self, peer: Entity, image: "Image", destination: str, *, progress: "Watch | None" = None) -> R:
         """Have a peer send one image that `QueryBuilder` found to another entity.
 
         Args:
@@ -148,7 +152,7 @@ class QueryUser:
         progress: "Watch | None" = None,
         on_stored: "Callable[[StoreOutcome], None] | None" = None,
         **keys: Any,
-    ) -> "RetrieveResult":
+    ) -> R:
         """Have a peer send objects back: associate, C-GET, release; over several associations if 128 presentation
         contexts do not suffice for the storage classes.
 
@@ -166,157 +170,48 @@ class QueryUser:
 
         Returns and raises: as `move`.
         """
-        options: dict[str, Any] = {"sop_classes": sop_classes, "extension": extension}
-        plan = _getting(what, level, model, keys, store=store, on_stored=on_stored, **options)
-        for proposal in plan.proposals:
-            contexts = [plan.uid, *proposal.contexts]
-            with self.associate(peer, contexts, roles=proposal.roles, extended=plan.extended) as association:
-                options = {"progress": progress, "on_stored": plan.on_stored}
-                plan.results.append(association.get(plan.wanted, plan.store, plan.uid, **options))
-            if plan.results[-1].status.is_cancel:
-                break
-        return plan.result()
+        from .retrieve_scu import classes_of, retrieve_identifier
+
+        question = _question("get", retrieve_identifier(what, level, model, **keys), model, extension)
+        classes = tuple(sop_classes) or (classes_of(what) if what is not None else ())
+        return self._retrieved(peer, _getting(question, classes, store, progress, on_stored))
 
 
-class AsyncQueryUser:
-    """The same, awaited; `find` is an asynchronous iterator."""
-
-    async def associate(
-        self,
-        peer: Entity,
-        contexts: Iterable[Proposable],
-        *,
-        roles: Sequence[RoleSelection] = (),
-        extended: Sequence[ExtendedNegotiation] = (),
-        services: Sequence[Service] = (),
-    ) -> "AsyncAssociation":
-        """Make an association."""
-        raise NotImplementedError
-
-    async def find(
-        self,
-        peer: Entity,
-        level: str = "STUDY",
-        *,
-        model: str | None = None,
-        extension: "QueryExtension | None" = None,
-        **keys: Any,
-    ) -> "AsyncIterator[Dataset]":
-        """Query a peer; see the blocking one."""
-        from .keys import identifier
-        from .query import found
-
-        wanted = identifier(level, **keys)
-        uid, extended = _proposal("find", wanted, model, extension)
-        async with await self.associate(peer, [uid], extended=extended) as association:
-            async for match in association.find(wanted, uid):
-                yield found(match)
-
-    async def move(
-        self,
-        peer: Entity,
-        what: "Dataset | None" = None,
-        destination: str = "",
-        *,
-        level: str = "",
-        model: str | None = None,
-        extension: "QueryExtension | None" = None,
-        progress: "Watch | None" = None,
-        **keys: Any,
-    ) -> "RetrieveResult":
-        """Have a peer send objects to another entity; see the blocking one."""
-        from .retrieve_scu import retrieve_identifier
-
-        wanted = retrieve_identifier(what, level, model, **keys)
-        uid, extended = _proposal("move", wanted, model, extension)
-        async with await self.associate(peer, [uid], extended=extended) as association:
-            title = destination or association.agreement.calling_ae_title
-            return await association.move(wanted, title, uid, progress=progress)
-
-    async def move_image(
-        self, peer: Entity, image: "Image", destination: str, *, progress: "Watch | None" = None
-    ) -> "RetrieveResult":
-        """Have a peer send one image to another entity; see the blocking one."""
-        return await self.move(peer, image.keys, destination, progress=progress)
-
-    async def get(
-        self,
-        peer: Entity,
-        what: "Dataset | None" = None,
-        store: "Store" = ".",
-        *,
-        level: str = "",
-        model: str | None = None,
-        sop_classes: Iterable[str] = (),
-        extension: "QueryExtension | None" = None,
-        progress: "Watch | None" = None,
-        on_stored: "Callable[[StoreOutcome], None] | None" = None,
-        **keys: Any,
-    ) -> "RetrieveResult":
-        """Have a peer send objects back; see the blocking one."""
-        options: dict[str, Any] = {"sop_classes": sop_classes, "extension": extension}
-        plan = _getting(what, level, model, keys, store=store, on_stored=on_stored, **options)
-        for proposal in plan.proposals:
-            contexts = [plan.uid, *proposal.contexts]
-            async with await self.associate(
-                peer, contexts, roles=proposal.roles, extended=plan.extended
-            ) as association:
-                options = {"progress": progress, "on_stored": plan.on_stored}
-                plan.results.append(await association.get(plan.wanted, plan.store, plan.uid, **options))
-            if plan.results[-1].status.is_cancel:
-                break
-        return plan.result()
-
-
-def _proposal(
-    verb: "Verb", wanted: "Dataset", model: str | None, extension: "QueryExtension | None"
-) -> tuple[str, tuple[ExtendedNegotiation, ...]]:
+def _question(verb: "Verb", wanted: "Dataset", model: str | None, extension: "QueryExtension | None") -> Question:
     """The SOP class to propose, with its extended negotiation."""
     from . import models as query_models
     from .keys import default_model
 
     uid = query_models.model(verb, model or default_model(wanted))
-    return uid, (extension.item(uid),) if extension else ()
+    return Question(wanted, uid, (extension.item(uid),) if extension else ())
 
 
-@dataclass(slots=True)
-class _Getting:
-    """What the associations of a C-GET propose and ask for, and what has come on them."""
+def _moving(question: Question, destination: str, progress: "Watch | None") -> "Visits[RetrieveResult]":
+    """C-MOVE: one association."""
+    from .retrieve_scu import move
 
-    wanted: "Dataset"
-    uid: str
-    extended: tuple[ExtendedNegotiation, ...]
-    proposals: "list[StorageProposal]"
-    store: "Store"
-    on_stored: "Callable[[StoreOutcome], None]"
-    received: set[str] = field(default_factory=set)
-    results: "list[RetrieveResult]" = field(default_factory=list)
+    def steps(live: Live) -> "Steps[RetrieveResult]":
+        title = destination or live.agreement.calling_ae_title
+        options: dict[str, Any] = {"model": question.sop_class_uid, "progress": progress}
+        return move(live.exchange, question.identifier, title, live.now(), **options)
 
-    def result(self) -> "RetrieveResult":
-        """All associations together."""
-        from .retrieve_scu import merged
-
-        return merged(self.results, self.received)
+    result: RetrieveResult = yield Visit([question.sop_class_uid], steps, extended=question.extended)
+    return result
 
 
 def _getting(
-    what: "Dataset | None",
-    level: str,
-    model: str | None,
-    keys: dict[str, Any],
-    *,
-    sop_classes: Iterable[str],
-    extension: "QueryExtension | None",
+    question: Question,
+    classes: tuple[str, ...],
     store: "Store",
+    progress: "Watch | None",
     on_stored: "Callable[[StoreOutcome], None] | None",
-) -> _Getting:
-    from .receiving import storage_proposals
-    from .retrieve_scu import classes_of, retrieve_identifier
+) -> "Visits[RetrieveResult]":
+    """C-GET: as many associations as the storage classes need."""
+    from .receiving import getting, storage_proposals
+    from .retrieve_scu import merged
 
-    wanted = retrieve_identifier(what, level, model, **keys)
-    uid, extended = _proposal("get", wanted, model, extension)
-    proposals = storage_proposals(tuple(sop_classes) or (classes_of(what) if what is not None else ()))
     received: set[str] = set()
+    results: list[RetrieveResult] = []
 
     def told(outcome: "StoreOutcome") -> None:
         if outcome.status == 0:
@@ -330,4 +225,13 @@ def _getting(
             received.add(thing.sop_instance_uid)
         return status
 
-    return _Getting(wanted, uid, extended, proposals, taken if callable(store) else store, told, received)
+    def steps(live: Live) -> "Steps[RetrieveResult]":
+        options: dict[str, Any] = {"model": question.sop_class_uid, "progress": progress}
+        return getting(live, question.identifier, taken if callable(store) else store, told, **options)
+
+    for proposal in storage_proposals(classes):
+        contexts = [question.sop_class_uid, *proposal.contexts]
+        results.append((yield Visit(contexts, steps, roles=proposal.roles, extended=question.extended)))
+        if results[-1].status.is_cancel:
+            break
+    return merged(results, received)

@@ -1,32 +1,36 @@
-"""C-STORE as methods of an association, blocking or on an event loop; they run the same steps."""
+"""C-STORE as methods of an association, told once for the blocking and the asyncio one.
 
-from collections.abc import AsyncGenerator, Callable, Container, Generator, Iterable
-from typing import TYPE_CHECKING, TypeVar
+On a blocking association they return their results; on an asyncio one those are awaited, or iterated with `async for`.
+"""
 
-from ...dimse.exchange import Exchange
-from ..errors import NoAcceptedContext
+from collections.abc import Callable, Container, Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ..live import Live
 from ..steps import Steps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .outgoing import OutgoingFile
+    from .pipeline import Pipeline
     from .storage import StoreResult
 
-T = TypeVar("T")
+R = TypeVar("R")
+"""A `StoreResult`, or what is awaited for it."""
+G = TypeVar("G")
+"""A generator of them, or an asynchronous one."""
 
 
-class StoreCalls:
+class StoreCalls(Live, Generic[R, G]):
     """C-STORE on an association."""
 
-    _exchange: Exchange
-
-    def run(self, steps: Steps[T]) -> T:
-        """Run steps to their end."""
+    def _stored(self, steps: "Steps[StoreResult]") -> R:
+        """Run one C-STORE."""
         raise NotImplementedError
 
-    def _now(self) -> float:
-        """The clock of the steps."""
+    def _all_stored(self, pipeline: "Pipeline") -> G:
+        """Run many."""
         raise NotImplementedError
 
     def store(
@@ -36,7 +40,7 @@ class StoreCalls:
         preferred: str = "",
         decompress: Container[str] = (),
         progress: Callable[[int], None] | None = None,
-    ) -> "StoreResult":
+    ) -> R:
         """C-STORE one file (PS3.7 9.1.1). Its data set goes out as it lies in the file, unless its transfer syntax was
         not accepted and an uncompressed one can be written instead.
 
@@ -46,6 +50,9 @@ class StoreCalls:
             decompress: compressed transfer syntaxes to decompress where no context was accepted for them.
             progress: called with numbers of bytes as they leave.
 
+        Returns:
+            `StoreResult`: what the peer answered.
+
         Raises:
             NoAcceptedContext: no accepted context fits the file.
             AssociationError: the association ended first.
@@ -53,8 +60,8 @@ class StoreCalls:
         """
         from .storage import store_file
 
-        now = self._now()
-        return self.run(
+        now = self.now()
+        return self._stored(
             store_file(self._exchange, file, now, preferred=preferred, decompress=decompress, progress=progress)
         )
 
@@ -65,22 +72,20 @@ class StoreCalls:
         preferred: str = "",
         decompress: Container[str] = (),
         progress: Callable[[int], None] | None = None,
-    ) -> "StoreResult":
+    ) -> R:
         """The same, with a file that cannot be sent told in the result.
 
         Raises:
             AssociationAborted: the association ended first.
         """
-        from .storage import not_sent
+        from .storage import try_to_store_file
 
-        try:
-            return self.store(file, preferred=preferred, decompress=decompress, progress=progress)
-        except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
-            return not_sent(file, error)
+        now = self.now()
+        return self._stored(
+            try_to_store_file(self._exchange, file, now, preferred=preferred, decompress=decompress, progress=progress)
+        )
 
-    def store_many(
-        self, files: "Iterable[OutgoingFile]", *, preferred: str = "", decompress: Container[str] = ()
-    ) -> "Generator[StoreResult, None, None]":
+    def store_many(self, files: "Iterable[OutgoingFile]", *, preferred: str = "", decompress: Container[str] = ()) -> G:
         """C-STORE files, as many outstanding at a time as were agreed: `Settings.operations_window` proposes it.
 
         Args:
@@ -98,51 +103,4 @@ class StoreCalls:
         """
         from .pipeline import Pipeline
 
-        pipeline = Pipeline(self._exchange, files, preferred=preferred, decompress=decompress)
-        try:
-            while (result := self.run(pipeline.next(self._now()))) is not None:
-                yield result
-        except GeneratorExit:
-            self.run(pipeline.drain(self._now()))
-            raise
-
-
-class AsyncStoreCalls:
-    """The same, awaited."""
-
-    _exchange: Exchange
-
-    async def run(self, steps: Steps[T]) -> T:
-        """Run steps to their end."""
-        raise NotImplementedError
-
-    def _now(self) -> float:
-        """The clock of the steps."""
-        raise NotImplementedError
-
-    async def store(self, file: "OutgoingFile | Path | str") -> "StoreResult":
-        """C-STORE one file (PS3.7 9.1.1); see the blocking one."""
-        from .storage import store_file
-
-        return await self.run(store_file(self._exchange, file, self._now()))
-
-    async def try_to_store(self, file: "OutgoingFile") -> "StoreResult":
-        """The same, with a file that cannot be sent told in the result."""
-        from .storage import not_sent
-
-        try:
-            return await self.store(file)
-        except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
-            return not_sent(file, error)
-
-    async def store_many(self, files: "Iterable[OutgoingFile]") -> "AsyncGenerator[StoreResult, None]":
-        """C-STORE files, as many outstanding at a time as were agreed; see the blocking one."""
-        from .pipeline import Pipeline
-
-        pipeline = Pipeline(self._exchange, files)
-        try:
-            while (result := await self.run(pipeline.next(self._now()))) is not None:
-                yield result
-        except GeneratorExit:
-            await self.run(pipeline.drain(self._now()))
-            raise
+        return self._all_stored(Pipeline(self._exchange, files, preferred=preferred, decompress=decompress))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ...acse.agreement import AcceptedContext
 from ...acse.policy import SupportedContext
@@ -110,6 +111,14 @@ def store_file(
     finally:
         opened.close()
     return result_of(opened, answer)
+
+
+def try_to_store_file(exchange: Exchange, file: OutgoingFile, now: float, **options: Any) -> Steps[StoreResult]:
+    """The same, with a file that cannot be sent told in the result."""
+    try:
+        return (yield from store_file(exchange, file, now, **options))
+    except (NoAcceptedContext, OSError, ValueError) as error:  # ValueError: the file is not what it should be
+        return not_sent(file, error)
 
 
 def start(
