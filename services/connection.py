@@ -9,8 +9,9 @@ C-CANCEL.
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.association import Association
@@ -25,12 +26,28 @@ from ..dul.transport.aio import AsyncioDriver
 from .answers import batches
 from .errors import AssociationReleased, aborted
 from .log import place
+from .provider import Provider
 from .service import Answer, Answers, Caller, Operation, Reply, Service, failure_of
 
 if TYPE_CHECKING:
     from ..dul.transport.tls import Peer as TlsPeer
     from .proxy_protocol import Header
-    from .server import Server
+
+T = TypeVar("T")
+
+
+class Host(Protocol):
+    """The server of a connection, as far as a connection needs it."""
+
+    scp: Provider
+    """What it offers."""
+    loop: asyncio.AbstractEventLoop
+    """Where its connections live."""
+    associations: int
+    """How many of them have an association."""
+
+    async def work(self, do: Callable[..., T], *arguments: Any) -> T:
+        """Run something that may block in the pool."""
 
 
 class PacedExchange(Exchange):
@@ -64,7 +81,7 @@ def _is_pending(answer: Answer) -> bool:
 class Connection:
     """One connection of a server: an exchange, its driver, and the requests that wait to be performed."""
 
-    def __init__(self, server: "Server", number: int, overloaded: bool) -> None:
+    def __init__(self, server: Host, number: int, overloaded: bool) -> None:
         scp = server.scp
         self._server = server
         self._number = number

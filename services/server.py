@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 from ..dimse.exchange import DimseEvent
@@ -11,9 +11,7 @@ from ..dul.transport.aio import AsyncioDriver
 from ..dul.transport.listen import Listener
 from ..dul.transport.sockets import bind
 from .connection import Connection
-
-if TYPE_CHECKING:
-    from .scp import SCP
+from .provider import Provider
 
 T = TypeVar("T")
 
@@ -28,7 +26,7 @@ PERFORM_SECONDS = 10.0
 class Server:
     """A listening SCP: its connections, its pool, its end."""
 
-    def __init__(self, scp: "SCP") -> None:
+    def __init__(self, scp: Provider) -> None:
         self.scp = scp
         self.loop = asyncio.get_running_loop()
         """The event loop it runs on."""

@@ -28,7 +28,8 @@ ENDPOINTS = {
     "services/connection.py": {"asyncio", "time"},  # one connection of it
     "services/answers.py": {"asyncio", "time"},  # answers on the way from its services
     "services/identifiers.py": {"threading"},  # a lock: pydicom's warnings are silenced for one thread at a time
-    "services/scp.py": {"asyncio", "threading", "ssl"},  # the server: its loop, and a thread to run it in
+    "services/scp.py": {"asyncio", "threading"},  # the server: its loop, and a thread to run it in
+    "services/provider.py": {"ssl"},  # what it offers: a TLS context among it
     "services/aio.py": {"asyncio"},  # the SCU on asyncio
     "services/association_aio.py": {"asyncio"},  # a connection and an event loop for the steps of the services
     "services/serving.py": {"asyncio"},  # awaits what async services answer on a blocking association
