@@ -84,7 +84,7 @@ _CANNOT_PROCESS = (0x0001, 0x0020, 0x0010, 0x0021)
 
 
 def failure_of(request: Request) -> Response:
-    """The answer for a service that failed: 0xC000, unable to process, or 0x0110, processing failure (PS3.7 C.5.14)."""
+    """The answer for a service that failed: 0xC000, unable to process, or 0x0110, processing failure (PS3.7 C.5.21)."""
     return request.response(0xC000 if request.command_field in _CANNOT_PROCESS else PROCESSING_FAILURE)
 
 
@@ -112,6 +112,6 @@ class Service:
         """Do it, and return what answers it.
 
         An exception is logged and answered with a failure: 0xC000, unable to process, of C-STORE, C-FIND, C-GET and
-        C-MOVE (PS3.4), else 0x0110, processing failure (PS3.7 C.5.14).
+        C-MOVE (PS3.4), else 0x0110, processing failure (PS3.7 C.5.21).
         """
         raise NotImplementedError

@@ -5,8 +5,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from dulcet.dul.items import RoleSelection
 from dulcet.services.normalized.normalized import ServiceFailure
-from dulcet.services.normalized.procedure_step import MemoryStore, ProcedureSteps, completed, discontinued, in_progress
+from dulcet.services.normalized.procedure_step import (
+    EVENT_TYPES,
+    MemoryStore,
+    ProcedureSteps,
+    StepNotifications,
+    completed,
+    discontinued,
+    in_progress,
+)
 from dulcet.services.scu import LiveAssociation
 from pydicom.dataset import Dataset
 
@@ -14,6 +23,7 @@ from dulcet import SCP, SCU, aio
 
 MPPS = "1.2.840.10008.3.1.2.3.3"
 MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.4"
+MPPS_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"
 STATUS = 0x00400252
 MODALITY = 0x00080060
 STEP_ID = 0x00400253
@@ -158,17 +168,123 @@ def test_a_status_that_is_none(start: Start) -> None:
     assert steps.association.n_create(MPPS, "1.2.3.6").status == 0x0120
 
 
-def test_strictly(start: Start) -> None:
+def whole(**elements: Any) -> Dataset:
+    """What Table F.7.2-1 requires of N-CREATE, its types 1 and 2, transcribed by hand."""
+    scheduled = dict.fromkeys(
+        (
+            *("AccessionNumber", "RequestedProcedureID", "RequestedProcedureDescription"),
+            *("ScheduledProcedureStepID", "ScheduledProcedureStepDescription"),
+        ),
+        "",
+    )
+    empty = dict.fromkeys(
+        (
+            *("PatientBirthDate", "PatientSex", "PerformedStationName", "PerformedLocation", "StudyID"),
+            *("PerformedProcedureStepDescription", "PerformedProcedureTypeDescription"),
+            *("PerformedProcedureStepEndDate", "PerformedProcedureStepEndTime"),
+        ),
+        "",
+    )
+    none: dict[str, list[Dataset]] = {
+        "ReferencedPatientSequence": [],
+        "ProcedureCodeSequence": [],
+        "PerformedProtocolCodeSequence": [],
+        "PerformedSeriesSequence": [],
+    }
+    step = begun(**empty, **none, **elements)
+    item = step.ScheduledStepAttributesSequence[0]
+    item.update(data(**scheduled, ReferencedStudySequence=[], ScheduledProtocolCodeSequence=[]))
+    return in_progress(step)
+
+
+def a_series(**elements: Any) -> Dataset:
+    """An item of Performed Series Sequence with what the final state requires."""
+    series = data(
+        **dict.fromkeys(("PerformingPhysicianName", "OperatorsName", "SeriesDescription", "RetrieveAETitle"), ""),
+        ProtocolName="HEAD",
+        SeriesInstanceUID="1.2.3.9",
+        ReferencedImageSequence=[],
+        ReferencedNonImageCompositeSOPInstanceSequence=[],
+    )
+    series.update(data(**elements))
+    return series
+
+
+def with_(attributes: Dataset, more: Dataset) -> Dataset:
+    both = Dataset()
+    both.update(attributes)
+    both.update(more)
+    return both
+
+
+def lacking(attributes: Dataset, *keywords: str) -> Dataset:
+    for keyword in keywords:
+        del attributes[keyword]
+    return attributes
+
+
+IN_ITEM = whole()
+del IN_ITEM.ScheduledStepAttributesSequence[0].AccessionNumber
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "tags"),
+    [
+        (whole(), 0x0000, ()),
+        (whole(CommentsOnThePerformedProcedureStep="type 3"), 0x0000, ()),
+        (lacking(whole(), "Modality"), 0x0120, (MODALITY,)),
+        (lacking(whole(), "PatientSex", "StudyID"), 0x0120, (0x00100040, 0x00200010)),
+        (IN_ITEM, 0x0120, (0x00080050,)),
+        (with_(whole(), data(PerformedProcedureStepID="")), 0x0121, (STEP_ID,)),
+        (with_(whole(), data(ScheduledStepAttributesSequence=[])), 0x0121, (0x00400270,)),
+        (with_(whole(), data(PerformedSeriesSequence=[a_series(ProtocolName="")])), 0x0121, (0x00181030,)),
+        (with_(whole(), data(PerformedSeriesSequence=[a_series(), a_series(ProtocolName="")])), 0x0121, (0x00181030,)),
+        (in_progress(begun()), 0x0120, ...),
+    ],
+)
+def test_strictly_created(start: Start, attributes: Dataset, status: int, tags: Any) -> None:
+    answer = start(strict=True).create("1.2.3.5", attributes)
+    assert answer.status == status
+    assert tags is ... or answer.attributes == tags
+
+
+SERIES = data(PerformedSeriesSequence=[a_series()])
+OF_NOBODY = data(PerformedSeriesSequence=[lacking(a_series(), "OperatorsName")])
+
+
+@pytest.mark.parametrize(
+    ("modifications", "status", "tags"),
+    [
+        (data(PerformedProcedureStepDescription="HEAD"), 0x0000, ()),
+        (data(PatientName="Doe^John"), 0x0106, (PATIENT_NAME,)),
+        (data(PatientName="Doe^Jane"), 0x0106, (PATIENT_NAME,)),
+        (data(AdmissionID="1", Modality="CT"), 0x0106, (MODALITY, 0x00380010)),
+        (data(CommentsOnThePerformedProcedureStep="x"), 0x0105, (0x00400280,)),
+        (data(SpecificCharacterSet="ISO_IR 192", PerformedProcedureStepDescription="Kopf"), 0x0000, ()),
+        (completed(ENDED), 0x0121, (0x00400340,)),
+        (completed(SERIES), 0x0121, (0x00400250, 0x00400251)),
+        (
+            discontinued(with_(data(PerformedSeriesSequence=[lacking(a_series(), "OperatorsName")]), ENDED)),
+            0x0120,
+            (0x00081070,),
+        ),
+        (discontinued(with_(SERIES, ENDED)), 0x0000, ()),
+        (completed(with_(SERIES, ENDED)), 0x0000, ()),
+    ],
+)
+def test_strictly_set(start: Start, modifications: Dataset, status: int, tags: tuple[int, ...]) -> None:
     steps = start(strict=True)
-    assert steps.create().status == 0x0000
-    absent, empty = in_progress(begun()), in_progress(begun())
-    del absent.Modality
-    empty.PerformedProcedureStepID = ""
-    assert (steps.create("1.2.3.5", absent).status, steps.create("1.2.3.5", absent).attributes) == (0x0120, (MODALITY,))
-    assert (steps.create("1.2.3.5", empty).status, steps.create("1.2.3.5", empty).attributes) == (0x0121, (STEP_ID,))
-    answer = steps.set(data(PatientName="Doe^John", PerformedProcedureStepID="STEP1"))
-    assert (answer.status, answer.attributes) == (0x0106, (PATIENT_NAME,))
-    assert steps.set(data(PatientName="Doe^Jane")).status == 0x0000
+    assert steps.create("1.2.3.4", whole()).status == 0x0000
+    answer = steps.set(modifications)
+    assert (answer.status, answer.attributes) == (status, tags)
+
+
+def test_the_final_state_may_be_reached_by_and_by(start: Start) -> None:
+    """F.7.2.2.2: before or when the step ends."""
+    steps = start(strict=True)
+    steps.create("1.2.3.4", whole())
+    assert [steps.set(each).status for each in (SERIES, ENDED, completed(Dataset()))] == [0x0000] * 3
+    assert steps.states == ["IN PROGRESS"] * 3 + ["COMPLETED"]
 
 
 def test_retrieving(start: Start) -> None:
@@ -177,8 +293,27 @@ def test_retrieving(start: Start) -> None:
     whole = steps.association.n_get(MPPS_RETRIEVE, "1.2.3.4")
     assert (whole.status, whole.dataset) == (0x0000, in_progress(begun()))
     some = steps.association.n_get(MPPS_RETRIEVE, "1.2.3.4", ["Modality", "StudyID"])
+    assert (some.status, some.dataset) == (0x0001, data(Modality="CT")), "it has no Study ID (F.8.2.1.4)"
+    some = steps.association.n_get(MPPS_RETRIEVE, "1.2.3.4", ["Modality"])
     assert (some.status, some.dataset) == (0x0000, data(Modality="CT"))
     assert steps.association.n_get(MPPS_RETRIEVE, "1.2.3.5").status == 0x0112
+
+
+def test_who_is_told(start: Start) -> None:
+    """F.9: of a change of state, on an association of the one who tells, who is SCP of the class there."""
+    heard: list[tuple[str, int]] = []
+    hearer = StepNotifications(lambda uid, event: heard.append((uid, event)))
+    role = RoleSelection(MPPS_NOTIFICATION, scu=False, scp=True)
+    with (
+        SCP("PACS", [hearer]).running() as pacs,
+        SCU("RIS").associate(pacs.entity, [StepNotifications], roles=[role]) as association,
+    ):
+        assert association.agreement.context_for(MPPS_NOTIFICATION).scp  # type: ignore[union-attr]  # it was accepted
+        statuses = [association.n_event_report(MPPS_NOTIFICATION, "1.2.3.4", event).status for event in range(7)]
+        assert association.n_get(MPPS_NOTIFICATION, "1.2.3.4").status == 0x0211
+    assert statuses == [0x0113, *[0x0000] * 5, 0x0113]
+    assert heard == [("1.2.3.4", event) for event in (1, 2, 3, 4, 5)]
+    assert (EVENT_TYPES["IN PROGRESS"], EVENT_TYPES["COMPLETED"], EVENT_TYPES["DISCONTINUED"]) == (1, 2, 3)
 
 
 def test_each_class_has_its_own_operations(start: Start) -> None:

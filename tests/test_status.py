@@ -80,7 +80,14 @@ def test_how_it_prints() -> None:
         (0xA800, "storage", "not a status of the standard"),
         (0xB000, "storage", "Coercion of Data Elements"),
         (0xB000, "move", "Sub-operations Complete - One or more Failures"),
-        (0xB000, None, "Coercion of Data Elements | Sub-operations Complete - One or more Failures"),
+        (0xB000, "get", "Sub-operations Complete - One or more Failures or Warnings"),
+        (0x0000, "get", "Sub-operations Complete - No Failures or Warnings"),
+        (0x0001, "procedure-step", "Requested optional Attributes are not supported"),
+        (
+            *(0xB000, None),
+            "Coercion of Data Elements | Sub-operations Complete - One or more Failures"
+            " | Sub-operations Complete - One or more Failures or Warnings",
+        ),
         (0xC123, "storage", "Error: Cannot understand"),
         (0xC123, "find", "Failed: Unable to process"),
         (0xFE00, "find", "Matching terminated due to Cancel request"),

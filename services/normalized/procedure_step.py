@@ -1,14 +1,17 @@
-"""Modality Performed Procedure Step (PS3.4 F.7, F.8): what a modality tells of the step it performs, both roles.
+"""Modality Performed Procedure Step (PS3.4 F.7 to F.9): what a modality tells of the step it performs, both roles.
 
     association.n_create(PROCEDURE_STEP, uid, in_progress(attributes))
     association.n_set(PROCEDURE_STEP, uid, completed(attributes))          # or discontinued(...)
 
 The SCP is `ProcedureSteps`. It keeps the steps in a `StepStore`, holds the rules on their states, and tells of every
-change. What is COMPLETED or DISCONTINUED never changes again.
+change. What is COMPLETED or DISCONTINUED never changes again. Others are told of changes by N-EVENT-REPORT (F.9), on an
+association with the role of SCP for the Notification SOP Class, and hear of them by `StepNotifications`:
+
+    association.n_event_report(PROCEDURE_STEP_NOTIFICATION, uid, EVENT_TYPES[COMPLETED])
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from ...dimse.status import (
@@ -16,12 +19,17 @@ from ...dimse.status import (
     INVALID_ATTRIBUTE_VALUE,
     MISSING_ATTRIBUTE,
     MISSING_ATTRIBUTE_VALUE,
+    NO_SUCH_ATTRIBUTE,
+    NO_SUCH_EVENT_TYPE,
     NO_SUCH_SOP_INSTANCE,
     PROCESSING_FAILURE,
     RESOURCE_LIMITATION,
+    SUCCESS,
     UNRECOGNIZED_OPERATION,
+    Status,
 )
 from .normalized import Normalized, NormalizedOperation, ServiceFailure
+from .procedure_step_table import NOT_TO_BE_SET, Use, lacking
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -29,33 +37,27 @@ if TYPE_CHECKING:
 PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
 """Modality Performed Procedure Step SOP Class: N-CREATE and N-SET."""
 PROCEDURE_STEP_RETRIEVE = "1.2.840.10008.3.1.2.3.4"
-"""Modality Performed Procedure Step Retrieve SOP Class: N-GET, of the same instances."""
+"""Modality Performed Procedure Step Retrieve SOP Class: N-GET, of the same instances (F.8)."""
+PROCEDURE_STEP_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"
+"""Modality Performed Procedure Step Notification SOP Class: N-EVENT-REPORT, on the same instances (F.9)."""
 IN_PROGRESS = "IN PROGRESS"
 COMPLETED = "COMPLETED"
 DISCONTINUED = "DISCONTINUED"
 """IN_PROGRESS, COMPLETED, DISCONTINUED: the values of Performed Procedure Step Status (PS3.3 C.4.14)."""
+EVENT_TYPES = {IN_PROGRESS: 1, COMPLETED: 2, DISCONTINUED: 3}
+"""Event Type ID of the notification that a step has come into a state (Table F.9.2-1)."""
+UPDATED = 4
+"""Event Type ID: a step has changed, but not its state."""
+DELETED = 5
+"""Event Type ID: a step is not kept any more."""
+SPECIFIC_CHARACTER_SET = 0x00080005
 STATUS = 0x00400252
 """Performed Procedure Step Status."""
+NOT_ALL_SUPPORTED = Status(0x0001)
+"""Warning of N-GET: requested optional attributes are not supported (Table F.8.2-2)."""
 MAY_NO_LONGER_BE_UPDATED = 0xA710
 """Error ID of an N-SET on a step that is over (Table F.7.2-2)."""
 
-REQUIRED_AT_CREATION = (
-    ("ScheduledStepAttributesSequence", 0x00400270),
-    ("PerformedProcedureStepID", 0x00400253),
-    ("PerformedStationAETitle", 0x00400241),
-    ("PerformedProcedureStepStartDate", 0x00400244),
-    ("PerformedProcedureStepStartTime", 0x00400245),
-    ("PerformedProcedureStepStatus", STATUS),
-    ("Modality", 0x00080060),
-)
-"""Type 1 of the SCU's N-CREATE (Table F.7.2-1)."""
-FIXED = frozenset(
-    {
-        *(0x00400270, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00400253, 0x00400241),
-        *(0x00400242, 0x00400243, 0x00400244, 0x00400245, 0x00080060, 0x00200010),
-    }
-)
-"""What N-SET may not change: scheduled step, patient, step ID, station, beginning, modality, Study ID (the same)."""
 LIMIT = 10_000
 """Steps in progress that a `MemoryStore` takes: peers cannot make it grow for ever."""
 
@@ -124,8 +126,9 @@ class ProcedureSteps(Normalized):
     Args:
         store: where steps are kept; by default in memory.
         on_change: called with (SOP Instance UID, the step as it is now) after every change, before the response.
-        strict: refuse a creation without what Table F.7.2-1 requires of the SCU, and a change of what it fixes. Without
-            it only the rules on states hold: many a modality sends less.
+        strict: hold the SCU to Table F.7.2-1: a step is created with what it requires, only what was created and may be
+            set is set (F.7.2.2.2), and it ends with what the final state requires. Without it only the rules on states
+            hold: many a modality sends less.
     """
 
     proposes = (PROCEDURE_STEP,)
@@ -153,7 +156,7 @@ class ProcedureSteps(Normalized):
         if status != IN_PROGRESS:
             raise _wrong_status("a step is created IN PROGRESS", missing=not status)
         if self._strict:
-            _check_required(attributes)
+            _check_complete(attributes, "create")
         with self._lock:
             if self.store.get(operation.sop_instance_uid) is not None:
                 raise ServiceFailure(DUPLICATE_SOP_INSTANCE)
@@ -171,24 +174,27 @@ class ProcedureSteps(Normalized):
             if step.get("PerformedProcedureStepStatus") != IN_PROGRESS:
                 comment = "Performed Procedure Step Object may no longer be updated"
                 raise ServiceFailure(PROCESSING_FAILURE, comment, error_id=MAY_NO_LONGER_BE_UPDATED)
+            updated = _updated(step, modifications)
             if self._strict:
-                _check_fixed(step, modifications)
-            self._keep(operation.sop_instance_uid, _updated(step, modifications))
+                _check_settable(step, modifications)
+                if status != IN_PROGRESS:
+                    _check_complete(updated, "final")
+            self._keep(operation.sop_instance_uid, updated)
 
-    def _get(self, operation: NormalizedOperation) -> "Dataset":
-        """N-GET (F.8.2.1), of the Retrieve SOP Class."""
+    def _get(self, operation: NormalizedOperation) -> "tuple[int, Dataset]":
+        """N-GET (F.8.2.1), of the Retrieve SOP Class; a warning where the step has not all that was asked for."""
         self._check_class(operation, PROCEDURE_STEP_RETRIEVE)
         from pydicom.dataset import Dataset
 
         with self._lock:
             step = self._known(operation.sop_instance_uid)
         if not operation.attributes:
-            return step
+            return SUCCESS, step
         asked = Dataset()
         for tag in operation.attributes:
             if tag in step:
                 asked.add(step[tag])
-        return asked
+        return SUCCESS if len(asked) == len(set(operation.attributes)) else NOT_ALL_SUPPORTED, asked
 
     def _check_class(self, operation: NormalizedOperation, wanted: str) -> None:
         """Each of the two SOP classes has its own operations."""
@@ -207,6 +213,25 @@ class ProcedureSteps(Normalized):
             self._on_change(sop_instance_uid, step)
 
 
+class StepNotifications(Normalized):
+    """Hears what became of steps, for who is SCU of the Notification SOP Class (F.9.2.1).
+
+    Args:
+        on_notification: called with (SOP Instance UID, Event Type ID).
+    """
+
+    proposes = (PROCEDURE_STEP_NOTIFICATION,)
+
+    def __init__(self, on_notification: Callable[[str, int], None]) -> None:
+        super().__init__((PROCEDURE_STEP_NOTIFICATION,), on_event_report=self._hear)
+        self._on_notification = on_notification
+
+    def _hear(self, operation: NormalizedOperation) -> None:
+        if operation.type_id not in (*EVENT_TYPES.values(), UPDATED, DELETED):
+            raise ServiceFailure(NO_SUCH_EVENT_TYPE)
+        self._on_notification(operation.sop_instance_uid, operation.type_id)
+
+
 def _given(operation: NormalizedOperation) -> "Dataset":
     if operation.dataset is None:
         raise ServiceFailure(MISSING_ATTRIBUTE, "no data set", attributes=[STATUS])
@@ -218,20 +243,30 @@ def _wrong_status(comment: str, *, missing: bool) -> ServiceFailure:
     return ServiceFailure(status, comment, offending=[STATUS], attributes=[STATUS])
 
 
-def _check_required(attributes: "Dataset") -> None:
-    absent = [tag for keyword, tag in REQUIRED_AT_CREATION if keyword not in attributes]
-    if absent:
-        raise ServiceFailure(MISSING_ATTRIBUTE, offending=absent, attributes=absent)
-    empty = [tag for keyword, tag in REQUIRED_AT_CREATION if not attributes[keyword].value]
+def _check_complete(attributes: "Dataset", use: Use) -> None:
+    """Whether everything is there that must be."""
+    missing, empty = lacking(attributes, use)
+    if missing:
+        raise _refused(MISSING_ATTRIBUTE, missing)
     if empty:
-        raise ServiceFailure(MISSING_ATTRIBUTE_VALUE, offending=empty, attributes=empty)
+        raise _refused(MISSING_ATTRIBUTE_VALUE, empty)
 
 
-def _check_fixed(step: "Dataset", modifications: "Dataset") -> None:
-    """What is fixed may be said again, but not otherwise."""
-    changed = [int(each.tag) for each in modifications if each.tag in FIXED and step.get(each.tag) != each]
-    if changed:
-        raise ServiceFailure(INVALID_ATTRIBUTE_VALUE, "may not be changed", offending=changed, attributes=changed)
+def _check_settable(step: "Dataset", modifications: "Dataset") -> None:
+    """Whether all of this may be set, and was created before (F.7.2.2.2)."""
+    fixed = [each.keyword for each in modifications if each.keyword in NOT_TO_BE_SET]
+    if fixed:
+        raise _refused(INVALID_ATTRIBUTE_VALUE, fixed, "may not be set")
+    unknown = [each.tag for each in modifications if each.tag not in step and each.tag != SPECIFIC_CHARACTER_SET]
+    if unknown:
+        raise _refused(NO_SUCH_ATTRIBUTE, unknown, "was not created")
+
+
+def _refused(status: Status, attributes: Iterable[int | str], comment: str = "") -> ServiceFailure:
+    from pydicom.tag import Tag
+
+    tags = [int(Tag(each)) for each in attributes]
+    return ServiceFailure(status, comment, offending=tags, attributes=tags)
 
 
 def _updated(step: "Dataset", modifications: "Dataset") -> "Dataset":

@@ -45,17 +45,57 @@ def said(dataset: Dataset) -> Any:
     return json.loads(json.dumps(dataset.to_json_dict()))
 
 
+SCHEDULED = data(
+    StudyInstanceUID="1.2.3",
+    ReferencedStudySequence=[],
+    AccessionNumber="",
+    RequestedProcedureID="",
+    RequestedProcedureDescription="",
+    ScheduledProcedureStepID="",
+    ScheduledProcedureStepDescription="",
+    ScheduledProtocolCodeSequence=[],
+)
 BEGUN = data(
-    ScheduledStepAttributesSequence=[data(StudyInstanceUID="1.2.3")],
+    ScheduledStepAttributesSequence=[SCHEDULED],
     PatientName="Müller^Jürgen",
+    PatientID="1",
+    PatientBirthDate="",
+    PatientSex="",
+    ReferencedPatientSequence=[],
     PerformedProcedureStepID="STEP1",
     PerformedStationAETitle="CT1",
+    PerformedStationName="",
+    PerformedLocation="",
     PerformedProcedureStepStartDate="20240102",
     PerformedProcedureStepStartTime="030405",
+    PerformedProcedureStepDescription="",
+    PerformedProcedureTypeDescription="",
+    ProcedureCodeSequence=[],
+    PerformedProcedureStepEndDate="",
+    PerformedProcedureStepEndTime="",
     Modality="CT",
+    StudyID="",
+    PerformedProtocolCodeSequence=[],
+    PerformedSeriesSequence=[],
     SpecificCharacterSet="ISO_IR 192",
 )
-ENDED = data(PerformedProcedureStepEndDate="20240102", PerformedProcedureStepEndTime="040506")
+"""What PS3.4 Table F.7.2-1 wants to begin with, and to end with."""
+ENDED = data(
+    PerformedProcedureStepEndDate="20240102",
+    PerformedProcedureStepEndTime="040506",
+    PerformedSeriesSequence=[
+        data(
+            PerformingPhysicianName="",
+            ProtocolName="HEAD",
+            OperatorsName="",
+            SeriesInstanceUID="1.2.3.9",
+            SeriesDescription="",
+            RetrieveAETitle="",
+            ReferencedImageSequence=[],
+            ReferencedNonImageCompositeSOPInstanceSequence=[],
+        )
+    ],
+)
 
 
 def serving(pynetdicom: Pynetdicom, port: int) -> Any:
