@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .message_types import *  # noqa: F403
 
 COMMAND_FIELD: Final = 0x0100
+PRIORITY: Final = 0x0700
 COMMAND_DATA_SET_TYPE: Final = 0x0800
 STATUS: Final = 0x0900
 NO_DATA_SET: Final = 0x0101
@@ -46,6 +47,13 @@ _ECHOED = {
     "action_type_id": "action_type_id",
 }
 """Fields of a response that equal those of its request, U(=) and C(=), and what they are there."""
+_FAILURES_WITH = {
+    ("N-EVENT-REPORT-RSP", "event_type_id"): (0x0113, 0x0114, 0x0115),
+    ("N-ACTION-RSP", "action_type_id"): (0x0114, 0x0115, 0x0123),
+    ("N-CREATE-RSP", "affected_sop_instance_uid"): (0x0110, 0x0111, 0x0115, 0x0117),
+}
+"""Those that belong into the response of success (PS3.7 10.1.1.1.5, 10.1.4.1.5, 10.1.5.1.4), and the failures that
+Annex C lets carry them all the same (C.5.8, C.5.10, C.5.12, C.5.16, C.5.18, C.5.21, C.5.24)."""
 
 _SPECS = {message.command_field: message for message in spec.load().messages.values()}
 _FIELDS = {message.name.replace("-", "_"): field for field, message in _SPECS.items()}
@@ -104,6 +112,8 @@ class Message:
         for number in self._mandatory:
             if number not in elements:
                 raise LocalProtocolError(f"a {self.name} needs a {command_set.keyword(number)} ({self.clause})")
+        if elements.get(PRIORITY, MEDIUM) not in (MEDIUM, HIGH, LOW):
+            raise LocalProtocolError(f"Priority {elements[PRIORITY]!r} is neither low, medium nor high (PS3.7 E.1)")
         return command_set.encode(elements)
 
     def __repr__(self) -> str:
@@ -149,12 +159,18 @@ class Request(Message):
         if unknown:
             raise LocalProtocolError(f"a {kind.name} has no {', '.join(sorted(unknown))} ({kind.clause})")
         for name, other in _ECHOED.items():
-            if name in kind._elements and name not in elements:
+            if name in kind._elements and name not in elements and _belongs(kind, name, status):
                 elements[name] = getattr(self, other)
         if elements.get("error_comment"):
             elements["error_comment"] = comment(elements["error_comment"])
         made: Response = kind(message_id_being_responded_to=self.message_id, status=status, **elements)
         return made
+
+
+def _belongs(kind: Any, field: str, status: int) -> bool:
+    """Whether a response with this status says a field again that its request has said."""
+    failures = _FAILURES_WITH.get((kind.name, field))
+    return failures is None or status in failures or not _status(status).is_failure
 
 
 class Response(Message):

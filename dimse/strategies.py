@@ -87,6 +87,8 @@ def _values(element: spec.Element, mandatory: bool) -> st.SearchStrategy[Any]:
         return st.lists(tags(), max_size=4).map(tuple)
     if element.keyword == "Status":
         return statuses()
+    if element.keyword == "Priority":
+        return st.sampled_from((dimse_messages.LOW, dimse_messages.MEDIUM, dimse_messages.HIGH))
     value: st.SearchStrategy[Any] = {
         "US": st.integers(0, 0xFFFF),
         "UI": uids(),

@@ -73,6 +73,7 @@ EXAMPLES: dict[str, Any] = dict.fromkeys(NUMBERS, 7) | {
     "affected_sop_instance_uid": "1.2.5",
     "requested_sop_instance_uid": "1.2.6",
     "move_destination": "DEST",
+    "priority": LOW,
     "status": Status(0),
 }
 
@@ -345,11 +346,47 @@ def test_a_response_echoes_its_request(name: str) -> None:
     named = "requested" if "requested_sop_class_uid" in MANDATORY[name] else "affected"
     assert response.affected_sop_class_uid == getattr(request, f"{named}_sop_class_uid") == request.sop_class_uid
     for field in ("event_type_id", "action_type_id"):
-        assert getattr(response, field, 7) == 7
+        assert getattr(request.response(0), field, 7) == 7
     if name[0] == "N" or name == "C_STORE_RQ":
         uid = getattr(request, f"{named}_sop_instance_uid")
         assert response.affected_sop_instance_uid == uid == request.sop_instance_uid
     assert decode(response.encode()) == response
+
+
+# By hand: the statuses of PS3.7 10.1.1.1.8, 10.1.4.1.10 and 10.1.5.1.6, and whether Annex C lists the field there.
+WITH_A_FAILURE = {
+    ("N_EVENT_REPORT_RQ", "event_type_id"): {
+        True: (0x0000, 0x0113, 0x0114, 0x0115),
+        False: (0x0110, 0x0112, 0x0117, 0x0118, 0x0119, 0x0210, 0x0211, 0x0212, 0x0213),
+    },
+    ("N_ACTION_RQ", "action_type_id"): {
+        True: (0x0000, 0xB000, 0x0114, 0x0115, 0x0123),
+        False: (0x0110, 0x0112, 0x0117, 0x0118, 0x0119, 0x0124, 0x0210, 0x0211, 0x0212, 0x0213, 0xC000),
+    },
+    ("N_CREATE_RQ", "affected_sop_instance_uid"): {
+        True: (0x0000, 0x0107, 0x0116, 0xB000, 0x0110, 0x0111, 0x0115, 0x0117),
+        False: (0x0105, 0x0106, 0x0118, 0x0120, 0x0121, 0x0124, 0x0210, 0x0211, 0x0212, 0x0213, 0xC000),
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "field"), WITH_A_FAILURE)
+def test_what_only_the_response_of_success_says_again(name: str, field: str) -> None:
+    """PS3.7 10.1.1.1.5, 10.1.4.1.5, 10.1.5.1.4: in the success response; else where Annex C has the field."""
+    request = example(name, **({} if field in MANDATORY[name] else {field: EXAMPLES[field]}))
+    for said, statuses in WITH_A_FAILURE[name, field].items():
+        for status in statuses:
+            assert getattr(request.response(status), field) == (EXAMPLES[field] if said else None), hex(status)
+    assert getattr(request.response(0x0213, **{field: EXAMPLES[field]}), field) == EXAMPLES[field]
+
+
+@pytest.mark.parametrize("priority", [3, 0xFFFF])
+def test_a_priority_is_low_medium_or_high(priority: int) -> None:
+    """PS3.7 9.1.1.1.5, Table E.1-1. A peer's is read as it is: nothing hangs on it."""
+    with pytest.raises(LocalProtocolError, match=rf"Priority {priority} .*\(PS3.7 E.1\)"):
+        dataclasses.replace(example("C_FIND_RQ"), priority=priority).encode()
+    received = decode(command_set.encode(elements_of("C_FIND_RQ") | {0x0700: priority}))
+    assert received.priority == priority  # type: ignore[attr-defined]  # it is a C-FIND-RQ
 
 
 def test_what_a_response_is_given_goes_before_what_it_echoes() -> None:
