@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..dul.actions import Actions
 from ..dul.errors import LocalProtocolError
-from ..dul.pdu import PDV, AssociateAC, AssociateRJ, AssociateRQ
+from ..dul.pdu import APPLICATION_CONTEXT, PDV, AssociateAC, AssociateRJ, AssociateRQ
 from ..dul.primitives import (
     AAbortIndication,
     AAbortRequest,
@@ -298,7 +298,8 @@ class Association:
         events: list[Event] = []
         for primitive in primitives:
             if type(primitive) is PDataIndication:
-                events.append(primitive)
+                if self.agreement is not None:  # else it came right behind an A-ASSOCIATE-AC we aborted for
+                    events.append(primitive)
             else:
                 events += self._event(primitive, before, now)
         if self._refused is not None:
@@ -318,6 +319,9 @@ class Association:
                 return self._answer(request, now)
             case AAssociateConfirmation(AssociateAC() as pdu):
                 assert self.request is not None  # Sta5 is reached through `associate` only
+                if pdu.application_context != APPLICATION_CONTEXT:
+                    cause = f"the acceptor answers with application context {pdu.application_context!r} (PS3.7 A.1)"
+                    return [*self.abort(now, cause)]
                 self.agreement = agree(self.request, pdu)
                 return [Established(self.agreement)]
             case AAssociateConfirmation(AssociateRJ() as pdu):

@@ -5,8 +5,8 @@ policy make an answer.
 - `answer` is the acceptor's whole decision, an `Accept` or a `Reject`, with reasons. Its first half is what
   the service provider has to say (`refusal_by_provider`, the question of AE-6), its second half the service
   user's;
-- `agree` reads an A-ASSOCIATE-AC for the requestor. It raises for nothing a peer may send: what cannot be
-  used is left out of the `Agreement`, and said there.
+- `agree` reads an A-ASSOCIATE-AC for the requestor, in the DICOM application context. It raises for nothing a
+  peer may send: what cannot be used is left out of the `Agreement`, and said there.
 
 Optional features (53H, 54H, 56H, 57H, 58H) are answered only when proposed, and 57H never is. A feature
 proposed twice for one SOP class in two different ways refuses the association; the very same item twice does
@@ -220,8 +220,6 @@ def agree(rq: AssociateRQ, ac: AssociateAC) -> Agreement:
     contexts = confirm(rq.presentation_contexts, ac.presentation_contexts, asked.role_selections, said.role_selections)
     faults: list[str] = []
     window = _confirmed_window(asked.asynchronous_operations_window, said.asynchronous_operations_window, faults)
-    if ac.application_context != APPLICATION_CONTEXT:
-        faults.append(f"the acceptor answers with application context {ac.application_context!r} (PS3.7 A.2.1)")
     requested = asked.user_identity is not None and asked.user_identity.response_requested
     response = said.user_identity_response if requested else None
     if requested and response is None:

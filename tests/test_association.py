@@ -315,6 +315,21 @@ def test_nothing_may_follow_the_request_before_its_answer(early: Any) -> None:
     assert isinstance(established, Established)
 
 
+def test_ac_16_another_application_context() -> None:
+    """PS3.7 A.1: a requestor that cannot operate in the acceptor's application context issues an A-ABORT request."""
+    other = replace(AC, application_context="1.2.840.10008.3.1.1.2")
+    for behind in ((), (DATA,)):
+        end = requestor("Sta5")
+        (event,) = end.hear(other, *behind)
+        assert event == Aborted(Initiator.LOCAL_USER, 0, 0, event.cause, "Sta6")
+        assert "application context '1.2.840.10008.3.1.1.2' (PS3.7 A.1)" in event.cause
+        assert end.said() == [Abort(0, 0)]
+        assert end.state == "Sta13"
+        assert end.thing.agreement is None
+    (aborted,) = requestor("Sta5").hear(other, Abort(0, 0))
+    assert aborted.initiator is Initiator.PEER_USER
+
+
 # ---- aborted ----
 
 NO_PDU = {"Sta4": ["close"], "Sta2": [], "Sta13": []}

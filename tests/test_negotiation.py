@@ -416,11 +416,6 @@ def test_ac_09_titles_of_the_answer_are_not_tested() -> None:
     assert agree(request(), dataclasses.replace(ac, echo=b"\xff" * 64)) == agree(request(), ac)
 
 
-def test_ac_16_another_application_context() -> None:
-    ac = dataclasses.replace(accepted(request()).ac, application_context="1.2.3")
-    assert "application context '1.2.3'" in agree(request(), ac).problems[0]
-
-
 def test_ac_15_everything_refused() -> None:
     ac = AssociateAC((ContextResult(1, 3), ContextResult(3, 4)))
     agreement = agree(request(), ac)
