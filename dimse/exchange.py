@@ -203,11 +203,16 @@ class Exchange:
         self._send(self._fragments(agreement, operation.context_id, cancel, None), None, False, now)
 
     def release(self, now: float) -> list[DimseEvent]:
-        """Ask for release. After it nothing can be sent; responses the peer has sent already still come.
+        """Ask for release. After it nothing can be sent; requests the peer has sent already still come.
 
         Raises:
-            LocalProtocolError: no association, messages are still being sent, or the peer waits for responses.
+            LocalProtocolError: no association, it was the peer that requested it, an operation of ours is not
+                confirmed, messages are still being sent, or the peer waits for responses.
         """
+        if not self.association.requestor:
+            raise LocalProtocolError("only the association-requestor asks for release (PS3.7 A.5)")
+        if self.outstanding:
+            raise LocalProtocolError(f"{len(self.outstanding)} operations invoked are not confirmed (PS3.7 A.5)")
         if self._sending or self.performing:
             what = "a message is still being sent" if self._sending else "the peer waits for a response"
             raise LocalProtocolError(f"{what}: after A-RELEASE-RQ nothing can be sent (PS3.8 7.2.2)")
@@ -261,6 +266,8 @@ class Exchange:
     def _fragments(
         self, agreement: Agreement, context_id: int, message: messages.Message, dataset: Dataset | None
     ) -> Iterator[PDV]:
+        if message.data_set == "optional" and dataset == b"":
+            dataset = None  # without elements there is none: an empty fragment shall not be sent (PS3.8 E.1)
         theirs, ours = agreement.maximum_send_length, self._maximum_send_length
         maximum = min(theirs, ours) if theirs and ours else theirs or ours
         return fragment(context_id, message.encode(dataset is not None), dataset, maximum)
@@ -300,7 +307,7 @@ class Exchange:
                     break
                 context = agreement.contexts.get(pdv.context_id)
                 if context is None:
-                    raise FragmentError(f"P-DATA on context {pdv.context_id}, not accepted", clause="PS3.8 7.1.1.14")
+                    raise FragmentError(f"P-DATA on context {pdv.context_id}, not accepted", clause="PS3.8 7.6.1")
                 happened = reassembly.take(pdv)
                 if type(happened) is Completed:
                     self._complete(agreement, context, happened, events, now)

@@ -36,6 +36,7 @@ MAXIMUM_EMPTY_FRAGMENTS = 64
 MEMORY_LIMIT = 16 * 1024 * 1024
 """Bytes a `Memory` takes. Identifiers and the data sets of N-services are far smaller; objects go
 elsewhere."""
+_NOTHING = "a data set without any bytes cannot be sent: no fragment is empty (PS3.8 E.1)"
 
 
 def fragment(
@@ -50,11 +51,12 @@ def fragment(
         context_id: the presentation context.
         command: the encoded command set.
         dataset: the encoded data set, whole or in pieces of any size that are asked for when needed; None if
-            the command announces none. Without any bytes it is one empty fragment.
+            the command announces none. One of an odd number of bytes is completed with a NUL.
         maximum_length: the longest P-DATA-TF the peer takes, by its PDU-length (PS3.8 D.1); 0 for unlimited.
 
     Raises:
-        LocalProtocolError: no two bytes fit into a fragment.
+        LocalProtocolError: no two bytes fit into a fragment; the data set has none, which no fragment can say
+            (E.1): at once where it is whole, else when its first fragment is asked for.
     """
     room = (maximum_length - PDV_OVERHEAD) & ~1 if maximum_length else UNLIMITED_FRAGMENT
     if room < 2:
@@ -70,16 +72,20 @@ def fragment(
 def _buffers(dataset: "ReadableBuffer | Iterable[ReadableBuffer]") -> "Iterable[ReadableBuffer]":
     """A mmap is both a buffer and an iterable of single bytes: the buffer is meant."""
     try:
-        return (memoryview(dataset),)  # type: ignore[arg-type]  # the question is whether it is one
+        whole = memoryview(dataset)  # type: ignore[arg-type]  # the question is whether it is one
     except TypeError:
         return dataset  # type: ignore[return-value]
+    if not whole.nbytes:
+        raise LocalProtocolError(_NOTHING)
+    return (whole,)
 
 
 def _even_pieces(buffers: "Iterable[ReadableBuffer]", room: int) -> Iterator[bytes | memoryview]:
-    """Views of at most `room` bytes, even but for the last (PS3.8 E.1).
+    """Views of at most `room` bytes, each of them even (PS3.8 E.1).
 
     Only where a buffer ends in the middle of a pair is anything copied: its last byte, with what the next one
-    adds.
+    adds. Where nothing follows, a NUL does: a deflated stream is padded so (PS3.5 A.5), any other data set of
+    odd length is broken already, and peers that would read it abort on an odd fragment (DCMTK does).
     """
     odd = b""
     for buffer in buffers:
@@ -96,12 +102,14 @@ def _even_pieces(buffers: "Iterable[ReadableBuffer]", room: int) -> Iterator[byt
         if end < len(view):
             odd = bytes(view[end:])
     if odd:
-        yield odd
+        yield odd + b"\0"
 
 
 def _marked(context_id: int, kind: int, pieces: Iterator[bytes | memoryview]) -> Iterator[PDV]:
     """PDVs of the pieces. Which one is the last is known only when there is no next, so we are one behind."""
-    held = next(pieces, b"")
+    held = next(pieces, None)
+    if held is None:
+        raise LocalProtocolError(_NOTHING)
     for piece in pieces:
         yield PDV(context_id, kind, held)
         held = piece
@@ -219,7 +227,7 @@ class Reassembly:
 
     def _take_command(self, context_id: int, control: int, data: bytes | memoryview) -> Command | Completed | None:
         if self._message is not None:
-            raise FragmentError("command fragment before the last fragment of a data set", clause="PS3.7 6.3.1")
+            raise FragmentError("command fragment before the last fragment of a data set")
         self._context_id = context_id
         if not control & LAST:
             self._check_inner(data)
@@ -239,7 +247,7 @@ class Reassembly:
 
     def _check_inner(self, data: bytes | memoryview) -> None:
         """What holds of fragments that are not the last. (A last one of odd length passes: some do not pad
-        what they deflated, PS3.5 A.5, and nobody reads on behind it.)"""
+        what they deflated, PS3.5 A.5, and nobody reads on behind it. Empty ones pass, as E.1 recommends.)"""
         if not data:
             self._empty += 1
             if self._empty > MAXIMUM_EMPTY_FRAGMENTS:

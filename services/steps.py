@@ -22,6 +22,8 @@ Inbox = deque[DimseEvent]
 """Events in the order they happened."""
 Steps = Generator[None, tuple[Inbox, float], T]
 """Yields to wait; is sent (inbox, now)."""
+CONFIRM_SECONDS = 30.0
+"""How long who releases waits for the end of operations it has cancelled."""
 
 
 def failure(ending: Ending | None) -> None:
@@ -54,8 +56,10 @@ def associate(exchange: Exchange, request: AssociateRQ, now: float) -> Steps[Agr
 
 
 def release(exchange: Exchange, now: float) -> Steps[None]:
-    """Release the association, once everything is sent, and wait for the answer. Released already will do."""
+    """Release the association, once everything is sent and confirmed, and wait for the answer. Released already will
+    do."""
     now = yield from sent(exchange, now)
+    now = yield from _confirmed(exchange, now)
     if exchange.ending is None and not exchange.association.release_unanswered:
         exchange.release(now)
     while not isinstance(exchange.ending, Released):
@@ -69,6 +73,21 @@ def sent(exchange: Exchange, now: float) -> Steps[float]:
     while exchange.sending:
         inbox, now = yield
         inbox.clear()
+    return now
+
+
+def _confirmed(exchange: Exchange, now: float) -> Steps[float]:
+    """Wait until the peer has confirmed all we invoked, as PS3.7 A.5 demands of who releases; what can be cancelled is.
+    What still goes on after `CONFIRM_SECONDS` is aborted."""
+    for message_id, operation in exchange.outstanding.items():
+        if operation.can_be_cancelled:
+            exchange.cancel(message_id, now)
+    until = now + CONFIRM_SECONDS
+    while exchange.outstanding:
+        inbox, now = yield
+        inbox.clear()
+        if exchange.outstanding and now > until:
+            exchange.abort(now, f"operations go on {CONFIRM_SECONDS:g} s after they should end")
     return now
 
 

@@ -109,12 +109,15 @@ class End:
 
 def pdus(message: Message, dataset: bytes | None = None, context_id: int = 1, longest: int = 0) -> list[Pdu]:
     """A message in P-DATA-TF PDUs, one for each fragment."""
-    return [PDataTF((pdv,)) for pdv in fragment(context_id, message.encode(dataset is not None), dataset, longest)]
+    return [PDataTF((pdv,)) for pdv in pdvs(message, dataset, context_id, longest)]
 
 
-def pdvs(message: Message, dataset: bytes | None = None, context_id: int = 1) -> list[PDV]:
-    """A message in presentation data values."""
-    return list(fragment(context_id, message.encode(dataset is not None), dataset, 0))
+def pdvs(message: Message, dataset: bytes | None = None, context_id: int = 1, longest: int = 0) -> list[PDV]:
+    """A message in presentation data values; b"" is the empty fragment that peers send and we do not (PS3.8 E.1)."""
+    command = message.encode(dataset is not None)
+    if dataset == b"":
+        return [*fragment(context_id, command, None, longest), PDV(context_id, 2, b"")]
+    return list(fragment(context_id, command, dataset, longest))
 
 
 # ---- associations in any state ----

@@ -409,7 +409,7 @@ def test_cancel_received() -> None:
 def test_cancel_sent() -> None:
     end = talking()
     end.thing.cancel(1, 0.0)
-    end.thing.request(FIND_CONTEXT, find(1), b"", 0.0)
+    end.thing.request(FIND_CONTEXT, find(1), b"keys", 0.0)
     end.bytes_out()
     end.thing.cancel(1, 0.0)
     assert end.bytes_out() == [pdus(cancel(1), None, FIND_CONTEXT)[0].encode()]
@@ -439,10 +439,10 @@ def test_mistakes_are_told_before_anything_changes() -> None:
         (lambda: theirs.thing.respond(1, find(7).response(0), None, 0.0), "no request on context 1 waits for"),
         (lambda: theirs.thing.respond(1, find(8).response(0), None, 0.0), "no request on context 1 waits for"),
         (lambda: theirs.thing.respond(1, echo(8).response(0xFF00), None, 0.0), "no pending status"),
-        (lambda: theirs.thing.release(0.0), "the peer waits for a response"),
+        (lambda: theirs.thing.release(0.0), "only the association-requestor"),
         (lambda: talking(maximum_send_length=7), "no fragment fits"),
         (lambda: Exchange(Association(POLICY)).request(1, echo(), None, 0.0), "no association"),
-        (lambda: Exchange(Association(POLICY)).release(0.0), "Sta1"),
+        (lambda: Exchange(Association(requestor=True)).release(0.0), "Sta1"),
     ]
     for mistake, words in mistakes:
         with pytest.raises(LocalProtocolError, match=words):
@@ -605,7 +605,7 @@ def test_a_data_set_flows_into_its_sink() -> None:
 
 def test_data_sets_of_responses_are_kept_in_memory() -> None:
     end = talking(open_sink=lambda context, message: pytest.fail("nobody asks where a response goes"))
-    end.thing.request(FIND_CONTEXT, find(1), b"", 0.0)
+    end.thing.request(FIND_CONTEXT, find(1), b"keys", 0.0)
     (response,) = end.hear(*pdus(PENDING, b"match ", FIND_CONTEXT))
     assert response.sink == b"match "
 
@@ -716,10 +716,10 @@ def test_release_by_the_peer_while_we_wait_for_it() -> None:
 
 
 def test_responses_on_their_way_when_we_ask_for_release() -> None:
-    """RL-15, AR-6."""
+    """RL-15, AR-6; the floor below lets a user ask who does not wait (PS3.8 7.2.2.1)."""
     end = talking()
     end.thing.request(ECHO_CONTEXT, echo(1), None, 0.0)
-    end.do(end.thing.release(0.0))
+    end.do(end.thing.association.release(0.0))
     end.bytes_out()
     (response, released) = end.hear(*pdus(echo(1).response(0)), ReleaseRP())
     assert response.final
@@ -732,7 +732,7 @@ def test_responses_on_their_way_when_we_ask_for_release() -> None:
 def test_requests_on_their_way_when_we_ask_for_release(requests: bool) -> None:
     """Sta7: they are told, none can be answered, not even a duplicate; in a collision they hold nothing up."""
     end = talking(requests)
-    end.do(end.thing.release(0.0))
+    end.do(end.thing.association.release(0.0))
     end.bytes_out()
     (request,) = end.hear(*pdus(echo(1)), *pdus(echo(1)))
     with pytest.raises(LocalProtocolError, match="Sta7"):
@@ -750,10 +750,47 @@ def test_requests_on_their_way_when_we_ask_for_release(requests: bool) -> None:
     over(end, Released())
 
 
+def test_who_may_ask_for_release_and_when() -> None:
+    """PS3.7 A.5: the association-requestor, once all that it invoked is confirmed and all that it owes is said."""
+    dialogue = associated()
+    ours, theirs = dialogue.requestor.thing, dialogue.acceptor.thing
+    ours.request(ECHO_CONTEXT, echo(1), None, 0.0)
+    dialogue.settle()
+    with pytest.raises(LocalProtocolError, match=r"1 operations invoked are not confirmed \(PS3.7 A.5\)"):
+        ours.release(0.0)
+    theirs.respond(ECHO_CONTEXT, echo(1).response(0), None, 0.0)
+    dialogue.settle()
+    with pytest.raises(LocalProtocolError, match=r"only the association-requestor .* \(PS3.7 A.5\)"):
+        theirs.release(0.0)
+    dialogue.requestor.hear(*pdus(echo(5)))
+    with pytest.raises(LocalProtocolError, match="the peer waits for a response"):
+        ours.release(0.0)
+    ours.respond(ECHO_CONTEXT, echo(5).response(0), None, 0.0)
+    assert dialogue.requestor.do(ours.release(0.0)) == []
+    assert dialogue.requestor.state == "Sta7"
+
+
+def test_a_data_set_without_elements_is_none() -> None:
+    """PS3.8 E.1: no PDV consists of a message control header only. So a message that may go without a data set says
+    that none follows (PS3.7 Table 9.3-4), and one that must have it (Table 9.3-3) cannot be sent."""
+    end = talking(requests=False)
+    end.hear(*pdus(find(1), b"", FIND_CONTEXT))
+    end.thing.respond(FIND_CONTEXT, find(1).response(0xFF00, dataset_follows=True), b"", 0.0)
+    assert end.said() == pdus(find(1).response(0xFF00), None, FIND_CONTEXT)
+    end = talking()
+    for data in (b"", memoryview(b""), bytearray()):
+        with pytest.raises(LocalProtocolError, match="without any bytes"):
+            end.thing.request(FIND_CONTEXT, find(1), data, 0.0)
+    assert (end.names(), end.thing.outstanding) == ([], {})
+    end.thing.request(FIND_CONTEXT, find(1), iter(()), 0.0)
+    (aborted,) = end.wait(0.0)
+    assert "without any bytes" in aborted.cause
+
+
 def test_release_collision() -> None:
     dialogue = associated()
     for end in (dialogue.requestor, dialogue.acceptor):
-        end.do(end.thing.release(0.0))
+        end.do(end.thing.association.release(0.0))
     dialogue.settle(3)
     assert dialogue.requestor.events == [ReleaseRequested(True), Released()]
     assert dialogue.acceptor.events == [ReleaseRequested(True), Released()]
@@ -871,7 +908,7 @@ def test_nothing_is_waited_for_while_the_request_still_goes_out() -> None:
 
 def test_pending_responses_extend_the_wait() -> None:
     end = talking(dimse_seconds=10.0)
-    end.thing.request(FIND_CONTEXT, find(1), b"", 0.0)
+    end.thing.request(FIND_CONTEXT, find(1), b"keys", 0.0)
     end.bytes_out()
     end.now = 9.0
     end.hear(*pdus(PENDING, b"match ", FIND_CONTEXT))
@@ -884,7 +921,7 @@ def test_pending_responses_extend_the_wait() -> None:
 def test_sub_operations_extend_the_wait() -> None:
     """C-GET: pending responses are optional (PS3.7 9.1.3.1), C-STORE-RQs and their data are progress, too."""
     end = talking(dimse_seconds=10.0, timeouts=Timeouts(idle=None))
-    end.thing.request(GET_CONTEXT, get(1), b"", 0.0)
+    end.thing.request(GET_CONTEXT, get(1), b"keys", 0.0)
     end.bytes_out()
     command_pdu = pdus(store(1), bytes(8), STORE_CONTEXT)[0]
     end.now = 6.0
@@ -902,7 +939,7 @@ def test_sub_operations_extend_the_wait() -> None:
 
 def test_a_request_that_still_goes_out_is_not_waited_for_sooner() -> None:
     end = talking(dimse_seconds=10.0, longest=1000, window=(0, 1), timeouts=Timeouts(idle=None))
-    end.thing.request(FIND_CONTEXT, find(1), b"", 0.0)
+    end.thing.request(FIND_CONTEXT, find(1), b"keys", 0.0)
     end.thing.request(STORE_CONTEXT, store(2), bytes(100_000), 0.0)
     end.now = 5.0
     end.hear(*pdus(echo(1)))  # the peer is at work
@@ -921,7 +958,7 @@ def test_pending_response_to_a_request_that_still_goes_out() -> None:
 
 def test_no_patience_set_is_patience_without_end() -> None:
     end = talking(dimse_seconds=None, timeouts=Timeouts(idle=5.0))
-    end.thing.request(FIND_CONTEXT, find(1), b"", 0.0)
+    end.thing.request(FIND_CONTEXT, find(1), b"keys", 0.0)
     end.bytes_out()
     assert end.wait(1e6) == []
     assert [type(event) for event in end.hear(*pdus(PENDING, b"", FIND_CONTEXT))] == [Response]
@@ -942,7 +979,7 @@ def test_an_association_with_operations_is_not_idle() -> None:
 def test_release_is_waited_for_and_operations_too() -> None:
     end = talking(dimse_seconds=10.0, timeouts=Timeouts(acse=3.0))
     end.thing.request(ECHO_CONTEXT, echo(1), None, 0.0)
-    end.do(end.thing.release(0.0))
+    end.do(end.thing.association.release(0.0))
     end.bytes_out()
     assert end.thing.deadline == 3.0
     ended(end, end.wait(3.0), "waited 3 s for A-RELEASE-RP", Initiator.TIMEOUT, state="Sta7")
@@ -1005,7 +1042,7 @@ def test_any_split_of_what_cannot_be_understood(case: str, cuts: list[int]) -> N
 
 @settings(max_examples=60)
 @given(
-    sizes=st.lists(st.integers(0, 3000), min_size=1, max_size=6),
+    sizes=st.lists(st.integers(2, 3000), min_size=1, max_size=6),
     longest=st.sampled_from([8, 9, 64, 1000, 0]),
     piece=st.integers(1, 5000),
 )

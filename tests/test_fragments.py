@@ -79,9 +79,28 @@ def test_no_maximum_length() -> None:
     assert sizes == [8, 131072, 131072, 300000 - 2 * 131072]
 
 
-@pytest.mark.parametrize("dataset", [b"", [], [b""], [b"", memoryview(b"")], iter(())])
-def test_an_empty_data_set_is_one_empty_fragment(dataset: Any) -> None:
-    assert pieces(list(fragment(1, b"ab", dataset, 0))) == [(1, COMMAND | LAST, b"ab"), (1, DATA | LAST, b"")]
+@pytest.mark.parametrize("dataset", [b"", memoryview(b""), bytearray()])
+def test_an_empty_data_set_cannot_be_sent(dataset: Any) -> None:
+    """PS3.8 E.1: no PDV with nothing but a message control header."""
+    with pytest.raises(LocalProtocolError, match=r"without any bytes cannot be sent.*\(PS3.8 E.1\)"):
+        fragment(1, b"ab", dataset, 0)
+
+
+@pytest.mark.parametrize("dataset", [[], [b""], [b"", memoryview(b"")], iter(())])
+def test_pieces_that_turn_out_to_be_nothing(dataset: Any) -> None:
+    pdvs = fragment(1, b"ab", dataset, 0)
+    assert next(pdvs) == PDV(1, COMMAND | LAST, b"ab")
+    with pytest.raises(LocalProtocolError, match="without any bytes"):
+        next(pdvs)
+
+
+@pytest.mark.parametrize("dataset", [b"abc", [b"abc"], [b"a", b"b", b"c"], [b"ab", memoryview(b"c")]])
+@pytest.mark.parametrize("maximum_length", [0, 8, 10])
+def test_a_data_set_of_odd_length_is_completed(dataset: Any, maximum_length: int) -> None:
+    """PS3.8 E.1: each fragment of a message consists of an even number of bytes."""
+    pdvs = list(fragment(1, b"ab", dataset, maximum_length))[1:]
+    assert b"".join(pdv.data for pdv in pdvs) == b"abc\0"
+    assert all(pdv.data and len(pdv.data) % 2 == 0 for pdv in pdvs)
 
 
 def test_nothing_is_copied() -> None:
@@ -120,8 +139,8 @@ def test_buffers_of_other_items_are_bytes() -> None:
 
 
 @given(
-    st.binary(max_size=60).map(lambda half: half + half),
-    st.none() | st.binary(max_size=200) | st.lists(st.binary(max_size=30), max_size=12),
+    st.binary(min_size=1, max_size=60).map(lambda half: half + half),
+    st.none() | st.binary(min_size=1, max_size=200) | st.lists(st.binary(max_size=30), max_size=12).filter(any),
     st.integers(8, 60) | st.just(0),
 )
 def test_any_message_into_fragments(command: bytes, dataset: Any, maximum_length: int) -> None:
@@ -130,10 +149,12 @@ def test_any_message_into_fragments(command: bytes, dataset: Any, maximum_length
     data = pdvs[len(commands) :]
     assert not any(pdv.is_command for pdv in data)
     whole = dataset if isinstance(dataset, bytes) else b"".join(dataset or ())
+    whole += bytes(len(whole) % 2)
     for part, expected in ((commands, command), (data, whole)):
         assert b"".join(pdv.data for pdv in part) == expected
         assert [pdv.is_last for pdv in part] == [False] * (len(part) - 1) + [True] * bool(part)
-        assert all(len(pdv.data) % 2 == 0 and pdv.data for pdv in part[:-1])
+        assert all(len(pdv.data) % 2 == 0 for pdv in part)
+        assert all(pdv.data for pdv in data)
         assert all(pdv.context_id == 9 and pdv.control < 4 for pdv in part)
         assert all(4 + 2 + len(pdv.data) <= (maximum_length or 131072) for pdv in part)
     assert bool(data) == (dataset is not None)
@@ -160,7 +181,7 @@ def test_any_legal_fragmentation_gives_the_same(data: st.DataObject) -> None:
         assert kept == (dataset if message.dataset_follows else None)
 
 
-@given(ours.messages(), st.binary(max_size=40).map(lambda half: half + half), st.integers(8, 40))
+@given(ours.messages(), st.binary(min_size=1, max_size=40).map(lambda half: half + half), st.integers(8, 40))
 def test_our_own_fragments_come_back(message: Message, dataset: bytes, maximum_length: int) -> None:
     pdvs = fragment(1, message.encode(), dataset if message.dataset_follows else None, maximum_length)
     assert take_all(list(pdvs))[-1].message == message
@@ -213,6 +234,7 @@ def test_an_odd_last_fragment_of_a_data_set_passes() -> None:
 
 
 def test_an_empty_data_set() -> None:
+    """PS3.8 E.1, last note: receivers had better process what senders shall not send."""
     happened = take_all([PDV(5, COMMAND | LAST, STORE.encode()), PDV(5, DATA | LAST, b"")], sink := Memory())
     assert happened == [Command(5, STORE), Completed(5, STORE, sink)]
     assert sink.getvalue() == b""

@@ -650,7 +650,7 @@ def test_a_handler_that_fails(serve: Serve, log: Recorder, handler: Any) -> None
 
 def test_an_identifier_that_is_none(serve: Serve) -> None:
     asked: list[Any] = []
-    answered = move(archive(serve, asked.append, {VIEWER: Entity.local(VIEWER, 1)}), identifier=study()[:-1])
+    answered = move(archive(serve, asked.append, {VIEWER: Entity.local(VIEWER, 1)}), identifier=study()[:-2])
     assert answered.status == 0xC000
     assert "data set" in str(answered.final.error_comment)
     assert asked == []

@@ -20,6 +20,7 @@ from dulcet.services.errors import (
     NoAcceptedContext,
 )
 from dulcet.services.steps import (
+    CONFIRM_SECONDS,
     AssociationReleased,
     associate,
     context_for,
@@ -161,7 +162,7 @@ def test_operation_waits_for_its_own_response() -> None:
     end = talking(window=(2, 1))
     find = messages.C_FIND_RQ(message_id=7, affected_sop_class_uid=FIND, priority=messages.MEDIUM)
     context = context_for(end.thing.agreement, FIND)
-    run = Run(end, operation(end.thing, context, find, b"", 0.0))
+    run = Run(end, operation(end.thing, context, find, b"keys", 0.0))
     other = Run(end, echo(end.thing, 0.0))
     assert not run.hear(*pdus(find.response(0xFF00), b"match ", 3)).done
     assert not run.hear(*pdus(ECHO_RSP)).done
@@ -205,6 +206,39 @@ def test_release_waits_until_everything_is_sent() -> None:
     run.tell([])
     assert end.names() == ["A-RELEASE-RQ"]
     assert run.hear(ReleaseRP()).done
+
+
+def test_release_waits_until_everything_is_confirmed() -> None:
+    """PS3.7 A.5: no release before all operations invoked are confirmed; what can be cancelled is."""
+    end = talking(window=(2, 1))
+    find = messages.C_FIND_RQ(message_id=7, affected_sop_class_uid=FIND, priority=messages.MEDIUM)
+    end.thing.request(3, find, b"keys", 0.0)
+    Run(end, echo(end.thing, 0.0))
+    end.bytes_out()
+    run = Run(end, release(end.thing, 0.0))
+    cancel = messages.C_CANCEL_RQ(message_id_being_responded_to=7)
+    assert end.said() == pdus(cancel, None, 3)
+    assert not run.hear(*pdus(find.response(0xFF00), b"match ", 3), *pdus(ECHO_RSP)).done
+    assert end.names() == []
+    run.hear(*pdus(find.response(0xFE00), None, 3))
+    assert end.said() == [ReleaseRQ()]
+    assert run.hear(ReleaseRP()).done
+
+
+def test_release_does_not_wait_for_ever() -> None:
+    """A peer that ignores C-CANCEL and sends match after match."""
+    end = talking()
+    find = messages.C_FIND_RQ(message_id=7, affected_sop_class_uid=FIND, priority=messages.MEDIUM)
+    end.thing.request(3, find, b"keys", 0.0)
+    run = Run(end, release(end.thing, 0.0))
+    end.bytes_out()
+    match = pdus(find.response(0xFF00), b"match ", 3)
+    end.wait(CONFIRM_SECONDS)
+    assert not run.hear(*match).done
+    end.wait(0.1)
+    with pytest.raises(AssociationAborted, match="operations go on 30 s after"):
+        run.hear(*match)
+    assert end.said() == [Abort(0, 0)]
 
 
 def test_release_is_aborted() -> None:
