@@ -75,12 +75,12 @@ class Operations:
         request = operation.request
         if message.command_field != request.command_field | RESPONSE_BIT or context.id != operation.context_id:
             what = f"{message.name} on context {context.id} to a {request.name} on {operation.context_id}"
-            raise CommandSetError(what, clause="PS3.7 E.1, PS3.8 E.1")
+            raise CommandSetError(what, clause="PS3.7 E.1; the context is a demand of ours")
         final = not message.status.is_pending
         if final:
             del self.outstanding[message_id]
         elif request.command_field not in _PENDING_ALLOWED:
-            raise CommandSetError(f"{message.name} with a pending status", element=0x0900, clause="PS3.7 C.2.1")
+            raise CommandSetError(f"{message.name} with a pending status", element=0x0900, clause="PS3.7 9.1, 10.1")
         elif operation.deadline is not None:
             self.wait(operation, now)
         return Response(context, message, sink, request, final)
@@ -124,5 +124,5 @@ class Operations:
         if request is None or context_id != request.context.id or field != request.message.command_field:
             raise LocalProtocolError(f"no request on context {context_id} waits for {message!r} (PS3.7 9.1.1.1.2)")
         if message.status.is_pending and field not in _PENDING_ALLOWED:
-            raise LocalProtocolError(f"a {message.name} has no pending status (PS3.7 C.2.1)")
+            raise LocalProtocolError(f"a {message.name} has no pending status (PS3.7 9.1, 10.1)")
         return not message.status.is_pending

@@ -56,7 +56,7 @@ _LENGTH = Struct(">L")
 
 def _context_id(number: int) -> int:
     if number % 2 == 0:
-        raise DecodeError(f"presentation-context-ID {number} is not odd", clause="PS3.8 Table 9-13")
+        raise DecodeError(f"presentation-context-ID {number} is not odd", clause="PS3.8 Tables 9-13, 9-18")
     return number
 
 

@@ -336,7 +336,7 @@ def test_what_proves_an_identity_is_secret(kind: int) -> None:
 def test_a_malformed_request_keeps_its_secrets_too() -> None:
     stream = REQUEST.encode().replace(b"\x20\0\0\x2e\1", b"\x20\0\0\x2e\2", 1)
     (record,) = records_of(stream)
-    assert record["problems"] == ["malformed: presentation-context-ID 2 is not odd (PS3.8 Table 9-13)"]
+    assert record["problems"] == ["malformed: presentation-context-ID 2 is not odd (PS3.8 Tables 9-13, 9-18)"]
     assert {"field": "Called-AE-title", "offset": 10, "length": 16, "hex": b"STORE           ".hex()} in record[
         "fields"
     ]

@@ -144,9 +144,9 @@ STORE_RQ = "[messages.C-STORE-RQ]\ncommand_field = 0x0001"
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('edition = "PS3.7 2024d"', 'edition = "PS3.7', "dimse.toml: .*line 1"),
-        ('edition = "PS3.7 2024d"', "", "must hold edition"),
-        ('edition = "PS3.7 2024d"', 'edition = "x"\nmore = 1', "and nothing else"),
+        ('edition = "PS3.7 2024b"', 'edition = "PS3.7', "dimse.toml: .*line 1"),
+        ('edition = "PS3.7 2024b"', "", "must hold edition"),
+        ('edition = "PS3.7 2024b"', 'edition = "x"\nmore = 1', "and nothing else"),
         ('0x0110, vr = "US"', '0x0110, vr = "FL"', "elements, MessageID: vr"),
         ('0x0110, vr = "US", vm = "1"', '0x0110, vr = "US", vm = "2"', "elements, MessageID: vm"),
         ('0x0110, vr = "US", vm = "1"', '0x0110, vr = "US"', "elements, MessageID: must have"),
@@ -160,7 +160,7 @@ STORE_RQ = "[messages.C-STORE-RQ]\ncommand_field = 0x0001"
         ("Initiator = 0x0200", 'Initiator = "x"', "retired, Initiator"),
         ('CommandField = "M"', 'CommandFeild = "M"', "every_message, CommandFeild: is no element"),
         ('OffendingElement = "U"', 'OffendingElement = "X"', "every_response, OffendingElement: mark"),
-        ('edition = "PS3.7 2024d"', "edition = 2024", "edition: must be a text"),
+        ('edition = "PS3.7 2024b"', "edition = 2024", "edition: must be a text"),
         (STORE_RQ, STORE_RQ + "\nmore = 1", "C-STORE-RQ: must have"),
         ('clause = "9.3.1.1"', "clause = 9.3", "C-STORE-RQ: clause and table must be texts"),
         ('table = "9.3-1"', 'table = ""', "C-STORE-RQ: clause and table must be texts"),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 OPERATIONS = ("N-EVENT-REPORT", "N-GET", "N-SET", "N-ACTION", "N-CREATE", "N-DELETE")
-"""The six, in the order of PS3.7 Table 10.1."""
+"""The six, in the order of PS3.7 10.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class NormalizedOperation(Operation):
     dataset: "Dataset | None" = None
     """Attribute list, modification list, action or event information; None if there is none."""
     sop_instance_uid: str = ""
-    """The SOP instance it is about. Where N-CREATE leaves the choice to us, a new one (PS3.7 10.1.5.1.2)."""
+    """The SOP instance it is about. Where N-CREATE leaves the choice to us, a new one (PS3.7 10.1.5.1.4)."""
 
     @property
     def sop_class_uid(self) -> str:

@@ -43,7 +43,7 @@ class QueryCalls(Live, Generic[R, M]):
         Args:
             identifier: the keys; `dulcet.services.query.keys.identifier` makes one.
             model: "study", "patient", "worklist", …, or a SOP class UID; None: the accepted one that fits.
-            priority: of the request, PS3.7 E.1-1.
+            priority: of the request, PS3.7 9.1.2.1.4.
 
         Raises (the last two while iterating):
             NoAcceptedContext: the peer accepted no context for it.

@@ -22,7 +22,7 @@ from .models import UNIQUE_KEYS, Verb, model_of
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a retrieval is: the numbers of a pending response; those it does not have are None (PS3.7 9.1.4.1.6)."""
+    """How far a retrieval is: the numbers of a pending response; those it does not have are None (PS3.7 9.1.4.1.8)."""
 
     remaining: int | None = None
     """Sub-operations still to be done."""
