@@ -264,11 +264,13 @@ class UpperLayer:
         if judged is None:  # a type that does not exist
             return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
         event, unexpected = judged
-        if unexpected is not None:
+        shortest, longest = _LENGTHS.get(type_) or (PDV_OVERHEAD, self._p_data_limit)
+        if unexpected is not None and shortest <= length and (length <= longest or type_ == _P_DATA):
+            # In Sta13 it matters: a valid PDU is ignored (AA-6), an invalid one is answered (AA-7). What is longer than
+            # we announced was on its way when we aborted, and is no invalid PDU there.
             self._stream.skip(length)
             self._fire(event, unexpected)
             return self._still_heard(event)
-        shortest, longest = _LENGTHS.get(type_) or (PDV_OVERHEAD, self._p_data_limit)
         if not shortest <= length <= longest:
             what = f"{_EVENTS[type_][1]} of length {length}, not {shortest} to {longest}"
             return self._invalid(length, Fault(INVALID_PARAMETER_VALUE, what))

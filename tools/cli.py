@@ -30,6 +30,7 @@ TOOLS = {
     "table": ("table", "show the state table, PS3.8 Table 9-10"),
     "dump": ("dump", "show bytes as PDUs"),
     "demo": ("demo", "watch two entities talk"),
+    "conformance": ("conformance.command", "judge whether a peer follows the standard"),
     "manual": ("manual", "make manual pages, an HTML reference, shell completion"),
     "link-tools": ("link_tools", "make links, so that `echoscu` alone runs ours"),
 }

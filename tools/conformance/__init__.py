@@ -1,0 +1,28 @@
+"""`dulcet conformance`: the judge of DICOM peers. This is the map.
+
+A case drives the peer to a state of PS3.8 Table 9-10, sends something, and compares what comes back with what the
+table, or a clause, allows. The pieces, from the wire up:
+
+- `frames`, `commands`: builders that can write every wrong byte; `reading`: reads whatever comes, and never raises.
+- `link`: one TCP connection, read from its first byte on; `record`: all that happened on it, with times.
+- `tokens`, `reactions`: the notation `A(2,1) | RSP | ~CLOSE [DIRTY]` for what is seen and what is allowed.
+- `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`.
+- `recipes`: how a peer is brought into a state; `trial`: the verbs of a case (`drive`, `send`, `expect`).
+- `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
+- `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
+- `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
+- `runner`: order, health checks, suspects run alone; `reports/`: terminal, JSON and more.
+- `command` and the modules it names: the command line.
+
+To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,
+or `@case(id, title, ...)` over a coroutine that takes a `Trial`. A new section is a module in `cases/` and its name in
+`cases.SECTIONS`. A case in both roles has roles="AR"; sub-stimuli are `variants`, and the script reads `trial.variant`.
+Needs are keys of `profile.NEEDS`. Ids are permanent.
+
+To add a report: a module in `reports/` with `write(run, path)`, and a line in `reports.REPORTS`, which makes the
+option. It reads a `results.RunResult` and nothing else.
+
+To add a trigger: a class with `pull` (see `trigger.Trigger`), and its option in `running`.
+
+To add a command: a module with `main(argv)`, and a line in `command.COMMANDS`.
+"""

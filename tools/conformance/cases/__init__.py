@@ -1,0 +1,14 @@
+"""The cases of the catalogue, a module a section; `load` registers them all, in the catalogue's order.
+
+A new section is a module here and its name in `SECTIONS`.
+"""
+
+from importlib import import_module
+
+SECTIONS = ("state_cells", "transport", "framing", "release")
+
+
+def load() -> None:
+    """Import every section, once."""
+    for section in SECTIONS:
+        import_module(f".{section}", __package__)

@@ -1,0 +1,187 @@
+"""A TCP connection under test: read from its first byte to the end of the case, whatever the case is doing meanwhile.
+
+FIN, RST, a send that fails and silence are different things here, and each is recorded with its time; so an A-ABORT in
+front of a RST is not lost. Waiting is for something that is seen (`Link.until`), never for a time to pass. Bytes are
+bounded: a peer that sends more than `MOST_BYTES` is not read any further.
+"""
+
+import asyncio
+import contextlib
+import enum
+import socket
+from collections.abc import Callable, Iterable
+
+from ...dul.transport.sockets import NO_LINGER
+from .record import Recording, Track
+
+MOST_BYTES = 1 << 28
+"""Read from one connection."""
+READ = 1 << 16
+"""Bytes of one read."""
+SEND_SECONDS = 20.0
+"""For a peer to take what is sent."""
+
+
+class Delivery(enum.Enum):
+    """How bytes are handed to TCP."""
+
+    WHOLE = "a PDU a segment"
+    BYTEWISE = "a byte a segment"
+    COALESCED = "all PDUs in one segment"
+
+
+class Link:
+    """One connection; made by `dial` or from an accepted socket.
+
+    Args:
+        sock: connected and not blocking.
+        recording: of the exchange.
+        number: which connection of the exchange.
+        role: of the peer.
+        words: what is recorded of its opening.
+        first: bytes that were read already, to find out whose connection it is.
+    """
+
+    def __init__(
+        self, sock: socket.socket, recording: Recording, number: int, role: str, words: str, first: bytes = b""
+    ) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock = sock
+        self.track = Track(recording, number, role)
+        self.track.opened("connect" if role == "A" else "accept", words)
+        if first:
+            self.track.received(first)
+        self._changed = asyncio.Event()
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self._reader: asyncio.Task[None] = asyncio.ensure_future(self._read())
+        self.ours_closed = False
+        """Whether our side has ended."""
+
+    # ---- reading ----
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.track.received_bytes < MOST_BYTES:
+            await self._reading.wait()
+            try:
+                data = await loop.sock_recv(self._sock, READ)
+            except OSError:
+                self.track.ended("rst")
+                break
+            if not data:
+                self.track.ended("fin")
+                break
+            self.track.received(data)
+            self._changed.set()
+        self._changed.set()
+
+    def pause(self) -> None:
+        """Read nothing more, as an application that is busy: TCP's window closes."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._reading.set()
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something to be seen; False when it was not in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return condition()
+        return True
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until nothing has come for so long, or the connection has ended."""
+        while not self.track.closed:
+            seen = self.track.received_bytes
+            if not await self.until(lambda seen=seen: self.track.closed or self.track.received_bytes != seen, seconds):  # type: ignore[misc]
+                self.track.settled()
+                return
+
+    # ---- sending ----
+
+    async def send(self, pdus: Iterable[bytes], delivery: Delivery = Delivery.COALESCED) -> bool:
+        """Send; False when the connection did not take it, which is recorded."""
+        parts = list(pdus)
+        if delivery is Delivery.COALESCED:
+            parts = [b"".join(parts)]
+        for part in parts:
+            self.track.sent(part)
+            pieces = [bytes([byte]) for byte in part] if delivery is Delivery.BYTEWISE else [part]
+            for piece in pieces:
+                if not await self._send(piece):
+                    return False
+                await asyncio.sleep(0)  # the reader's turn
+        return True
+
+    async def _send(self, data: bytes) -> bool:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(self._sock, data)
+        except TimeoutError:
+            self.track.note_unsent()
+            return False
+        except OSError:
+            # What came before the RST may still wait to be read: the reader tells the end, in its order.
+            await self.until(lambda: self.track.closed, 1.0)
+            self.track.ended("send-failed")
+            return False
+        return True
+
+    # ---- ending ----
+
+    def finish(self) -> None:
+        """Close our side (FIN), and go on reading."""
+        if self.ours_closed:
+            return
+        self.ours_closed = True
+        self.track.we_ended("our-fin")
+        with contextlib.suppress(OSError):  # gone already
+            self._sock.shutdown(socket.SHUT_WR)
+
+    async def reset(self) -> None:
+        """End at once, with RST."""
+        await self._stop_reading()
+        if not self.ours_closed:
+            self.track.we_ended("our-rst")
+        self.ours_closed = True
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self._sock.close()
+
+    async def close(self) -> None:
+        """Let go of the socket."""
+        await self._stop_reading()
+        self._sock.close()
+
+    async def _stop_reading(self) -> None:
+        self._reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reader
+
+
+async def dial(host: str, port: int, recording: Recording, number: int, seconds: float) -> Link:
+    """Connect to an acceptor.
+
+    Raises:
+        OSError: it cannot be reached.
+        TimeoutError: not in time.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(seconds):
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        try:
+            await loop.sock_connect(sock, address)
+        except BaseException:
+            sock.close()
+            raise
+    return Link(sock, recording, number, "A", f"{address[0]!s} port {address[1]}")

@@ -1,0 +1,111 @@
+"""What is known of a peer: measured by `probe`, kept in `peer.toml`, and asked for by what a case needs.
+
+A case whose need is lacking is skipped with the reason, never failed. Without a profile everything is assumed that
+does not have to be configured at the peer: Verification is there, a release started by an acceptor is not.
+"""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from ..exit_codes import ExitCode, Failure
+from .commands import STUDY_ROOT_FIND
+from .frames import CT_IMAGE_STORAGE, IMPLICIT, VERIFICATION
+
+NEEDS = {
+    "verification": (VERIFICATION, "it accepts Verification"),
+    "storage": (CT_IMAGE_STORAGE, "it accepts CT Image Storage"),
+    "find": (STUDY_ROOT_FIND, "it accepts Study Root Find"),
+    "can_release": ("", "it can start a release as acceptor"),
+    "checks_called": ("", "it checks called AE titles"),
+    "checks_calling": ("", "it checks calling AE titles"),
+}
+"""What a case may need: the SOP class that shows it, if one does, and the words of a skip."""
+
+
+@dataclass(slots=True)
+class Profile:
+    """A peer, as far as it was measured; fields are those of `peer.toml`."""
+
+    called: str = ""
+    host: str = ""
+    port: int = 0
+    checks_called: bool = False
+    checks_calling: bool = False
+    t_artim: float | None = None
+    """Seconds, measured; None where it did not fire in time or was not waited for."""
+    maximum_length: int | None = None
+    """What it announces (D.1)."""
+    concurrency: int | None = None
+    """Associations at once, up to the number that was tried."""
+    closes_after_rp: bool = False
+    can_release: bool = False
+    async_window: tuple[int, int] | None = None
+    user_identity: list[int] = field(default_factory=list)
+    """Types it acknowledges."""
+    implementation_class_uid: str = ""
+    implementation_version_name: str = ""
+    echo_seconds: float | None = None
+    """One associate, echo and release."""
+    classes: dict[str, list[str]] | None = None
+    """Accepted transfer syntaxes by SOP class; None when nobody asked."""
+    requestor: list[str] = field(default_factory=list)
+    """Role R: the command that makes the peer dial, with placeholders; for `both`."""
+
+    def lacks(self, need: str) -> str:
+        """Why a need is not met, or nothing."""
+        uid, words = NEEDS[need]
+        if uid:
+            if self.classes is not None and not self.classes.get(uid):
+                return f"needs a peer of which the profile says that {words}"
+            if self.classes is None and need != "verification":
+                return f"needs a profile (--profile) that says whether {words}"
+            return ""
+        return "" if getattr(self, need) else f"needs a peer of which the profile says that {words}"
+
+    def syntax(self, sop_class: str) -> str:
+        """A transfer syntax it accepts for a SOP class."""
+        accepted = (self.classes or {}).get(sop_class) or [IMPLICIT]
+        return accepted[0]
+
+
+def load(path: str | Path) -> Profile:
+    """Read a `peer.toml`.
+
+    Raises:
+        Failure: it cannot be read, or has a field that is none.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error}") from None
+    known = {each.name for each in fields(Profile)}
+    for name in document:
+        if name not in known:
+            raise Failure(ExitCode.USAGE, f"{path}: {name} is no field of a profile: {', '.join(sorted(known))} are")
+    if "async_window" in document:
+        invoked, performed = document["async_window"]
+        document["async_window"] = (invoked, performed)
+    return Profile(**document)
+
+
+def text(profile: Profile) -> str:
+    """A profile as `peer.toml`; what was not measured is left out."""
+    lines = ["# A DICOM peer as `dulcet conformance probe` measured it."]
+    for each in fields(profile):
+        value = getattr(profile, each.name)
+        if value is not None and value not in ("", []) and each.name != "classes":
+            lines.append(f"{each.name} = {_toml(value)}")
+    if profile.classes is not None:
+        lines += ["", "[classes]", *(f"{_toml(uid)} = {_toml(syntaxes)}" for uid, syntaxes in profile.classes.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04X}" for c in value) + '"'
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,230 @@
+"""Runs cases against a peer: in order, with a health check after each, suspects once more alone, waiting ones last.
+
+A peer that earlier cases made to hang answers later ones with a refusal that is not theirs. So what fails while the
+peer is not well, or next to other cases, is a suspect, and is run again alone before it counts (catalogue 4.1, 4.2).
+With `repeat`, a case that does not always come out the same is FLAKY(k/n), never retried to green.
+"""
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ...spec.upper_layer import load
+from .case import Case
+from .judging import outcome
+from .results import CLOSINGS, Closing, Exchange, Health, Outcome, Reaction, Result, RunResult
+from .settings import Settings
+from .tokens import text
+from .trial import Peer, play
+
+Told = Callable[[Result], None]
+
+
+class Subject(Peer, Protocol):
+    """A peer that can also be asked how it is."""
+
+    async def sanity(self) -> str:
+        """Why nothing can be tested, or nothing."""
+        ...
+
+    async def health(self) -> tuple[Health, float]:
+        """How it is, and the seconds that tell."""
+        ...
+
+
+class Runner:
+    """One run in one role.
+
+    Args:
+        peer: who is judged.
+        settings: of the run.
+        run: where results go.
+        began: called with each case when it begins.
+        ended: called with each result.
+    """
+
+    def __init__(
+        self,
+        peer: Subject,
+        settings: Settings,
+        run: RunResult,
+        *,
+        began: Callable[[Case], None] = lambda _case: None,
+        ended: Told = lambda _result: None,
+    ) -> None:
+        self._peer = peer
+        self._settings = settings
+        self._run = run
+        self._began = began
+        self._ended = ended
+        self._unwell = False  # whether an earlier case left the peer holding something
+
+    async def run(self, cases: Sequence[Case]) -> None:
+        """All of them, between two sanity checks; stops at a dead peer, and at the first failure if that is wanted."""
+        began = time.monotonic()
+        self._run.sanity = await self._peer.sanity()
+        if not self._run.sanity:
+            await self._all(cases)
+            self._run.end_sanity = "" if self._stopped() else await self._peer.sanity()
+        self._run.seconds += time.monotonic() - began
+
+    async def _all(self, cases: Sequence[Case]) -> None:
+        quick = [each for each in cases if not each.waits]
+        waiting = [each for each in cases if each.waits]
+        alone = [each for each in quick if each.alone]
+        results = await self._side_by_side([each for each in quick if not each.alone], self._settings.jobs)
+        results += await self._side_by_side(alone, 1)
+        results += await self._side_by_side(waiting, self._settings.waiting_jobs)
+        await self._again([result for result in results if result.suspect])
+
+    def _stopped(self) -> bool:
+        failed = [result for result in self._run.results if result.outcome is Outcome.FAILED]
+        return any(result.health is Health.DEAD for result in failed) or (self._settings.fail_fast and bool(failed))
+
+    async def _side_by_side(self, cases: Sequence[Case], jobs: int) -> list[Result]:
+        room = asyncio.Semaphore(max(jobs, 1))
+        many = jobs > 1 and len(cases) > 1
+
+        async def one(case: Case) -> Result | None:
+            async with room:
+                if self._stopped():
+                    return None
+                self._began(case)
+                result = await self.judge(case, alone=not many)
+                result.suspect = result.outcome is Outcome.FAILED and (many or self._unwell)
+                self._unwell |= _left_something(result)
+                self._run.results.append(result)
+                if not result.suspect:
+                    self._ended(result)
+                return result
+
+        return [result for result in await asyncio.gather(*map(one, cases)) if result is not None]
+
+    async def _again(self, suspects: Sequence[Result]) -> None:
+        """Run suspects once more, alone, on a peer that is well."""
+        from .case import REGISTRY
+
+        for result in suspects:
+            if self._unwell:
+                await self._peer.health()
+            fresh = await self.judge(REGISTRY[result.id], alone=True)
+            fresh.suspect = True
+            fresh.runs, fresh.failures = fresh.runs + 1, fresh.failures + 1
+            if fresh.outcome is not Outcome.FAILED:
+                fresh.reason = "it failed next to other cases, and not when run alone"
+            self._run.results[self._run.results.index(result)] = fresh
+            self._ended(fresh)
+
+    async def judge(self, case: Case, *, alone: bool = True) -> Result:
+        """One case, as often as wanted."""
+        results = [await self._once(case, alone=alone) for _ in range(self._settings.repeat)]
+        worst = max(results, key=lambda each: _ORDER.index(each.outcome))
+        worst.runs, worst.failures = len(results), sum(each.outcome is Outcome.FAILED for each in results)
+        return worst
+
+    async def _once(self, case: Case, *, alone: bool) -> Result:
+        result = blank(case, self._peer.role)
+        began = time.monotonic()
+        if lacking := self._lacking(case):
+            result.outcome, result.verdict, result.reason = Outcome.SKIPPED, "SKIP", lacking
+            return result
+        for variant in case.variants:
+            result.exchanges.append(await play(case, variant, self._peer, self._settings))
+        if alone or self._settings.isolate:
+            result.health, result.health_seconds = await self._peer.health()
+        hung = [each.trigger for each in result.exchanges if each.trigger and each.trigger.exit_code is None]
+        if hung:
+            result.health, result.health_seconds = Health.BLOCKED, self._settings.trigger_seconds
+        result.seconds = time.monotonic() - began
+        conclude(result, self._settings)
+        return result
+
+    def _lacking(self, case: Case) -> str:
+        if "dos" in case.tags and not self._settings.allow_dos:
+            return "needs --allow-dos: it may put an unprepared peer out of service"
+        reasons = [self._settings.profile.lacks(need) for need in case.needs] if self._peer.role == "A" else []
+        return next(filter(None, reasons), "")
+
+
+_ORDER = (
+    Outcome.PASSED,
+    Outcome.SKIPPED,
+    Outcome.TOLERATED,
+    Outcome.UNDRIVEN,
+    Outcome.FAILED,
+    Outcome.ERROR,
+)
+
+
+def blank(case: Case, role: str) -> Result:
+    """A result without a verdict."""
+    return Result(
+        case.id,
+        case.slug,
+        case.title,
+        role,
+        case.level,
+        case.clauses,
+        case.states,
+        case.events,
+        case.tags,
+    )
+
+
+def conclude(result: Result, settings: Settings) -> None:
+    """Make one outcome and one word of what the exchanges and the health check found."""
+    robust = settings.robust and "robust" in result.tags
+    result.outcome = outcome(result.exchanges, result.level, result.health, strict=settings.strict, robust=robust)
+    worst = result.worst
+    if worst is None:
+        return
+    result.reason = worst.error or worst.undriven or worst.skipped
+    result.verdict = verdict(result, worst)
+    result.signature = text(worst.seen)
+
+
+def verdict(result: Result, worst: Exchange) -> str:
+    """The word that decided."""
+    if result.outcome in (Outcome.ERROR, Outcome.UNDRIVEN):
+        return str(result.outcome)
+    if result.outcome is Outcome.SKIPPED:
+        return "SKIP"
+    if result.health in (Health.DEAD, Health.BLOCKED):
+        return str(result.health)
+    if worst.reaction in (Reaction.FAIL, Reaction.SILENT):
+        return str(worst.reaction)
+    if CLOSINGS.index(worst.closing) >= CLOSINGS.index(Closing.DIRTY):
+        return str(worst.closing)
+    if result.outcome is Outcome.FAILED and worst.strict_fault:
+        return "INEXACT"
+    return str(Health.SLOW if result.health is Health.SLOW else worst.reaction)
+
+
+def _left_something(result: Result) -> bool:
+    leaked = any(each.closing is Closing.LEAK for each in result.exchanges)
+    return leaked or result.health in (Health.BLOCKED, Health.DEAD)
+
+
+def new_run(peer: str, roles: str, settings: Settings) -> RunResult:
+    """A run without results."""
+    from dataclasses import asdict
+
+    from ..options import version_text
+
+    told = {
+        key: value
+        for key, value in asdict(settings).items()
+        if isinstance(value, int | float | str | bool) and key not in ("host", "port")
+    }
+    return RunResult(
+        peer,
+        roles,
+        settings.mode,
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        tool=version_text(),
+        edition=load().edition,
+        settings=told,
+        profile=asdict(settings.profile),
+    )

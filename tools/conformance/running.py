@@ -1,0 +1,231 @@
+"""`dulcet conformance acceptor`, `requestor` and `both`: from the command line to the exit code."""
+
+import argparse
+import asyncio
+import shlex
+from collections.abc import Sequence
+
+from ..exit_codes import ExitCode, Failure
+from . import profile as profiles
+from .acceptor import AcceptorPeer
+from .case import Case, registry
+from .exits import Exit, exit_code
+from .listing import text
+from .reports import REPORTS, write_all
+from .reports.terminal import Terminal
+from .requestor import RequestorPeer
+from .results import RunResult
+from .runner import Runner, Subject, new_run
+from .safety import check_target
+from .selecting import SelectorError, select
+from .settings import Settings
+from .trigger import Command, Operator, Trigger
+
+
+def main(argv: Sequence[str]) -> int:
+    """Any of the three commands."""
+    name, words = argv[0], list(argv[1:])
+    command: list[str] = []
+    if "--" in words:
+        split = words.index("--")
+        words, command = words[:split], words[split + 1 :]
+    options = parser(name).parse_intermixed_args(words)
+    settings = settings_of(options)
+    roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
+    if name == "both" and not (settings.profile.host and settings.profile.port and settings.profile.requestor):
+        raise Failure(ExitCode.USAGE, f"{options.profile} must have host, port and requestor (a list of words)")
+    command = command or settings.profile.requestor
+    try:
+        chosen = {role: wanted(options, settings, role) for role in roles}
+    except SelectorError as error:
+        raise Failure(ExitCode.USAGE, str(error)) from None
+    if options.list:
+        print(text(list({each.id: each for cases in chosen.values() for each in cases}.values())))
+        return Exit.PASSED
+    if "A" in roles:
+        check_target(settings.host, confirmed=options.target_confirmed)
+    again = " ".join(["dulcet conformance", name, *_without_selectors(words, options), "{id}", *_shown(command)])
+    return Session(options, settings, roles, again).run(chosen, command)
+
+
+def _without_selectors(words: Sequence[str], options: argparse.Namespace) -> list[str]:
+    return [shlex.quote(word).replace("{", "{{").replace("}", "}}") for word in words if word not in options.selectors]
+
+
+def _shown(command: Sequence[str]) -> list[str]:
+    return ["--", *(word.replace("{", "{{").replace("}", "}}") for word in map(_quoted, command))] if command else []
+
+
+def _quoted(word: str) -> str:
+    return word if word.strip("{}").isalpha() else shlex.quote(word)
+
+
+class Session:
+    """One run of the program.
+
+    Args:
+        options: of the command line.
+        settings: made of them.
+        roles: of the peer.
+        again: the command that repeats a case, with {id}.
+    """
+
+    def __init__(self, options: argparse.Namespace, settings: Settings, roles: str, again: str) -> None:
+        self._options = options
+        self._settings = settings
+        self._roles = roles
+        self._again = again
+
+    def run(self, chosen: dict[str, list[Case]], command: Sequence[str]) -> int:
+        """Judge, report, and say how it ended."""
+        total = sum(map(len, chosen.values()))
+        if not total:
+            raise Failure(ExitCode.USAGE, "no case is left: selectors and packs exclude each other")
+        run = new_run(self._described(command), self._roles, self._settings)
+        options = self._options
+        with Terminal(total, color=not options.no_color, verbose=options.verbose, repro=self._again) as terminal:
+            try:
+                asyncio.run(self._judge(run, chosen, command, terminal))
+            finally:
+                write_all(run, {option: getattr(options, f"report_{option}") for option in REPORTS})
+        terminal.summary(run)
+        return exit_code(run)
+
+    async def _judge(
+        self, run: RunResult, chosen: dict[str, list[Case]], command: Sequence[str], terminal: Terminal
+    ) -> None:
+        if "A" in self._roles:
+            await self._one(AcceptorPeer(self._settings), run, chosen["A"], terminal)
+        if "R" in self._roles and not run.sanity:
+            settings = self._listening()
+            async with RequestorPeer(settings, self._trigger(command, terminal)) as peer:
+                await self._one(peer, run, chosen["R"], terminal, settings)
+
+    async def _one(
+        self,
+        peer: Subject,
+        run: RunResult,
+        cases: Sequence[Case],
+        terminal: Terminal,
+        settings: Settings | None = None,
+    ) -> None:
+        runner = Runner(peer, settings or self._settings, run, began=terminal.began, ended=terminal.ended)
+        await runner.run(cases)
+
+    def _listening(self) -> Settings:
+        """The settings of role R: where we listen is not where the peer does."""
+        from dataclasses import replace
+
+        port = self._options.listen
+        return replace(self._settings, host=self._options.listen_host, port=port)
+
+    def _trigger(self, command: Sequence[str], terminal: Terminal) -> Trigger:
+        if command:
+            return Command(command)
+        tell = terminal.console.print if self._options.manual else (lambda _line: None)
+        return Operator(tell, self._options.wait)
+
+    def _described(self, command: Sequence[str]) -> str:
+        parts = []
+        if "A" in self._roles:
+            parts.append(f"{self._settings.host} port {self._settings.port}, {self._settings.called}")
+        if "R" in self._roles:
+            parts.append(" ".join(command) or "operated by hand")
+        return "; ".join(parts)
+
+
+def wanted(options: argparse.Namespace, settings: Settings, role: str) -> list[Case]:
+    """The cases of a role.
+
+    Raises:
+        SelectorError: a selector means nothing.
+    """
+    return select(registry().values(), options.selectors, role=role, slow=settings.slow, robust=settings.robust)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Settings as the options and the profile say, the options first."""
+    profile = profiles.load(options.profile) if options.profile else profiles.Profile()
+    settings = Settings(profile=profile)
+    settings.host = getattr(options, "host", None) or profile.host or settings.host
+    settings.port = getattr(options, "port", None) or profile.port
+    settings.called = options.called or profile.called or settings.called
+    settings.artim = options.artim or profile.t_artim
+    for name in ("calling", "react", "settle", "strict", "robust", "slow", "allow_dos", "jobs", "repeat"):
+        setattr(settings, name, getattr(options, name))
+    settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
+    if profile.concurrency is not None:
+        settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
+    return settings
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """The options of a command."""
+    made = argparse.ArgumentParser(f"dulcet conformance {name}", description=_DESCRIPTIONS[name], allow_abbrev=False)
+    if name == "acceptor":
+        made.add_argument("host", metavar="HOST", help="the peer's address")
+        made.add_argument("port", metavar="PORT", type=int, help="and its port")
+    made.add_argument("selectors", nargs="*", metavar="SELECTOR", help="which cases; `dulcet conformance` explains")
+    if name != "acceptor":
+        made.add_argument(
+            "--listen", metavar="PORT", type=int, default=0, help="where the peer dials; 0 is any free port"
+        )
+        made.add_argument("--listen-host", metavar="HOST", default="127.0.0.1", help="on which address (%(default)s)")
+        made.add_argument(
+            "--manual", action="store_true", help="tell an operator at the peer what to dial, case by case"
+        )
+        made.add_argument(
+            "--wait",
+            metavar="SECONDS",
+            type=float,
+            default=60.0,
+            help="for somebody to make the peer dial (%(default)s)",
+        )
+    _common(made)
+    return made
+
+
+_DESCRIPTIONS = {
+    "acceptor": "Judge a peer that accepts associations: the tester dials it.",
+    "requestor": "Judge a peer that requests associations: the tester listens, and COMMAND behind -- makes the peer "
+    "dial, for each case, with {host}, {port}, {aet} and {case} replaced. Without one, whoever dials with the called "
+    "AE title DC-<ID> gets that case.",
+    "both": "Judge a peer in both roles; its profile has host, port and the requestor's command.",
+}
+
+
+def _common(made: argparse.ArgumentParser) -> None:
+    titles = made.add_argument_group("the peer")
+    titles.add_argument("--called", metavar="AET", help="its AE title (ANY-SCP)")
+    titles.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
+    titles.add_argument("--profile", metavar="FILE", help="what `dulcet conformance probe` measured")
+    titles.add_argument(
+        "--target-confirmed", action="store_true", help="a public address is meant, and no clinical system"
+    )
+    clocks = made.add_argument_group("clocks")
+    clocks.add_argument("--react", metavar="SECONDS", type=float, default=2.0, help="for what is due (%(default)s)")
+    clocks.add_argument(
+        "--settle",
+        metavar="SECONDS",
+        type=float,
+        default=0.3,
+        help="of quiet, which prove nothing more comes (%(default)s)",
+    )
+    clocks.add_argument("--artim", metavar="SECONDS", type=float, help="the peer's ARTIM, where it is known")
+    how = made.add_argument_group("how")
+    how.add_argument("--strict", action="store_true", help="what should be fails too, and every leniency")
+    how.add_argument("--robust", action="store_true", help="with the cases of robustness")
+    how.add_argument("--slow", action="store_true", help="with the cases that wait for timers")
+    how.add_argument("--allow-dos", action="store_true", help="with those that may put a peer out of service")
+    how.add_argument("--jobs", metavar="N", type=int, default=1, help="cases at once (%(default)s)")
+    how.add_argument("--repeat", metavar="N", type=int, default=1, help="times each case is run (%(default)s)")
+    how.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    how.add_argument(
+        "--isolate", action="store_true", help="check the peer's health after each case, whatever --jobs says"
+    )
+    how.add_argument("--list", action="store_true", help="only list the cases that would run")
+    told = made.add_argument_group("reports")
+    for option, (_, metavar, words) in REPORTS.items():
+        told.add_argument(f"--{option}", dest=f"report_{option}", metavar=metavar, help=words)
+    told.add_argument("--no-color", action="store_true", help="no colours")
+    told.add_argument("-v", "--verbose", action="store_true", help="the wire log of every case")
