@@ -211,7 +211,7 @@ def new_run(peer: str, roles: str, settings: Settings) -> RunResult:
     """A run without results."""
     from dataclasses import asdict
 
-    from ..options import version_text
+    from ..options.command_line import version_text
 
     told = {
         key: value
