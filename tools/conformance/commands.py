@@ -99,7 +99,7 @@ def response(context_id: int, request: Elements, status: int = 0) -> bytes:
 
 def find_everything(context_id: int, message_id: int = 1) -> list[bytes]:
     """A C-FIND-RQ for every study (PS3.4 C.4.1), command and identifier in a P-DATA-TF each, Implicit VR."""
-    elements = {
+    elements: dict[int, Value] = {
         AFFECTED_SOP_CLASS: STUDY_ROOT_FIND,
         COMMAND_FIELD: C_FIND,
         MESSAGE_ID: message_id,

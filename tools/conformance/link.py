@@ -184,4 +184,4 @@ async def dial(host: str, port: int, recording: Recording, number: int, seconds:
         except BaseException:
             sock.close()
             raise
-    return Link(sock, recording, number, "A", f"{address[0]!s} port {address[1]}")
+    return Link(sock, recording, number, "A", f"{host} port {port}")

@@ -1,0 +1,110 @@
+"""What the tests of the judge judge: our own SCP and SCU, quick ones, and peers that are wrong in one way."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from dulcet.acse.association import Timeouts
+from dulcet.services.scp import SCP
+from dulcet.services.verification import Verification
+from dulcet.tools.conformance.acceptor import AcceptorPeer
+from dulcet.tools.conformance.case import registry
+from dulcet.tools.conformance.requestor import RequestorPeer
+from dulcet.tools.conformance.results import Result, RunResult
+from dulcet.tools.conformance.runner import Runner, new_run
+from dulcet.tools.conformance.settings import Settings
+from dulcet.tools.conformance.trigger import Command
+from dulcet.tools.log import Log
+
+ROOT = Path(__file__).parent.parent.parent
+ARTIM = 1.0
+SETTLE = 0.05
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""What a wrong acceptor does with a connection."""
+
+
+@contextmanager
+def our_scp() -> Iterator[int]:
+    """The port of an SCP of ours whose ARTIM is short."""
+    scp = SCP("ANY-SCP", [Verification()], timeouts=Timeouts(artim=ARTIM), log=Log("fatal"))
+    with scp.running(port=0) as running:
+        yield running.port
+
+
+def echoscu(*options: str) -> Command:
+    """Our echoscu, as the command that makes a requestor dial."""
+    words = ("-m", "dulcet", "echoscu", "-q", "-aec", "{aet}", "-ta", "1", "-td", "1", *options, "{host}", "{port}")
+    return Command([sys.executable, *words])
+
+
+def settings(**more: object) -> Settings:
+    made = Settings(artim=ARTIM, settle=SETTLE, react=1.0)
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+def judged(port: int, ids: Sequence[str], **more: object) -> RunResult:
+    """Cases against an acceptor."""
+    return asyncio.run(_judged(port, ids, **more))
+
+
+async def _judged(port: int, ids: Sequence[str], **more: object) -> RunResult:
+    made = settings(port=port, **more)
+    run = new_run("test", "A", made)
+    await Runner(AcceptorPeer(made), made, run).run([registry()[id_] for id_ in ids])
+    return run
+
+
+def judged_requestor(command: Command, ids: Sequence[str], **more: object) -> RunResult:
+    """Cases against a requestor."""
+
+    async def play() -> RunResult:
+        made = settings(**more)
+        run = new_run("test", "R", made)
+        async with RequestorPeer(made, command) as peer:
+            await Runner(peer, made, run).run([registry()[id_] for id_ in ids])
+        return run
+
+    return asyncio.run(play())
+
+
+@asynccontextmanager
+async def acceptor(script: Script) -> AsyncIterator[int]:
+    """The port of an acceptor that does this with every connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await script(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def read_pdu(reader: asyncio.StreamReader) -> bytes:
+    """One whole PDU."""
+    head = await reader.readexactly(6)
+    return head + await reader.readexactly(int.from_bytes(head[2:], "big"))
+
+
+def judged_by_script(script: Script, ids: Sequence[str], **more: object) -> RunResult:
+    """Cases against an acceptor that is a script."""
+
+    async def play() -> RunResult:
+        async with acceptor(script) as port:
+            return await _judged(port, ids, **more)
+
+    return asyncio.run(play())
+
+
+def only(run: RunResult) -> Result:
+    """The one result of a run."""
+    (result,) = run.results
+    return result

@@ -1,0 +1,195 @@
+"""Runs against our own peers, which must pass, and against wrong ones, which must not."""
+
+import asyncio
+
+import pytest
+from dulcet.tools.conformance import frames
+from dulcet.tools.conformance.case import registry
+from dulcet.tools.conformance.commands import response
+from dulcet.tools.conformance.exits import Exit, exit_code
+from dulcet.tools.conformance.reports.json_report import document, parse
+from dulcet.tools.conformance.results import Closing, Health, Outcome, Reaction, RunResult
+from dulcet.tools.conformance.selecting import select
+from peers import echoscu, judged, judged_by_script, judged_requestor, only, our_scp, read_pdu, settings
+
+
+def told(run: RunResult) -> list[str]:
+    """What did not pass, for a message."""
+    return [
+        f"{each.id} {each.verdict} {each.signature} {each.reason}"
+        for each in run.results
+        if each.outcome is not Outcome.PASSED
+    ]
+
+
+def ids(*selectors: str, role: str = "A", slow: bool = False) -> list[str]:
+    return [each.id for each in select(registry().values(), selectors, role=role, slow=slow, robust=True)]
+
+
+def test_our_scp_passes_everything_strictly() -> None:
+    wanted = [
+        id_
+        for id_ in ids("!tag:slow", "!tag:gated")
+        if not registry()[id_].needs or registry()[id_].needs == ("verification",)
+    ]
+    with our_scp() as port:
+        run = judged(port, wanted, strict=True, jobs=8)
+    assert not told(run)
+    assert (exit_code(run), run.sanity, run.end_sanity) == (Exit.PASSED, "", "")
+    assert {each.level for each in run.results} == {"M", "S", "I"}
+
+
+def test_our_artim_is_the_standards_idle_and_dripping() -> None:
+    with our_scp() as port:
+        run = judged(port, ["T-01", "T-02", "T-03", "T-04", "T-05", "T-06", "T-07"], strict=True)
+    assert not told(run)
+    closed = [each.exchanges[0].events[-1].at for each in run.results]
+    assert all(at < 3.0 for at in closed)
+
+
+def test_our_scu_passes() -> None:
+    wanted = [
+        "S-R-05-03",
+        "S-R-06-12",
+        "S-R-07-10",
+        "S-R-09-13",
+        "S-R-11-19",
+        "S-R-13-19",
+        "S-R-04-17",
+        "T-14",
+        "RL-10",
+    ]
+    run = judged_requestor(echoscu(), wanted, strict=True, jobs=4)
+    assert not told(run)
+    assert all(each.exchanges[0].trigger is not None for each in run.results)
+
+
+def test_a_run_survives_its_json() -> None:
+    with our_scp() as port:
+        run = judged(port, ["S-A-06-19", "P-05"])
+    assert parse(document(run)) == run
+
+
+# ---- wrong peers ----
+
+
+async def politely(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, unexpected: bytes | None = b"") -> None:
+    """An acceptor that does the ordinary things, and answers all else with these bytes; None closes."""
+    accepted = False
+    while True:
+        pdu = await read_pdu(reader)
+        match pdu[0]:
+            case 0x01 if not accepted:
+                accepted = True
+                writer.write(frames.associate_ac(fixed=pdu[10:74]))
+            case 0x04 if accepted:
+                writer.write(response(1, {}))
+            case 0x05 if accepted and len(pdu) == 10:
+                writer.write(frames.release_rp())
+            case 0x07:
+                return
+            case _ if unexpected is None:
+                return
+            case _:
+                writer.write(unexpected)
+
+
+@pytest.mark.parametrize(
+    ("unexpected", "reaction", "closing", "outcome", "strictly"),
+    [
+        (frames.abort(2, 2), "PASS", "CLEAN", "PASSED", "PASSED"),
+        (frames.abort(2, 0), "PASS", "CLEAN", "PASSED", "FAILED"),
+        (frames.abort(0, 0), "LENIENT", "CLEAN", "TOLERATED", "FAILED"),
+        (None, "ALT", "DIRTY", "TOLERATED", "FAILED"),
+        (b"", "SILENT", "CLEAN", "FAILED", "FAILED"),
+        (frames.release_rp(), "FAIL", "CLEAN", "FAILED", "FAILED"),
+        (frames.abort(2, 2) * 5, "FAIL", "CLEAN", "FAILED", "FAILED"),
+        (frames.abort(2, 3), "FAIL", "CLEAN", "FAILED", "FAILED"),
+    ],
+    ids=["right", "inexact", "source", "close", "silence", "wrong-pdu", "storm", "reserved"],
+)
+def test_the_answer_to_an_unexpected_pdu(
+    unexpected: bytes | None, reaction: str, closing: str, outcome: str, strictly: str
+) -> None:
+    for strict, wanted in ((False, outcome), (True, strictly)):
+        result = only(
+            judged_by_script(lambda reader, writer: politely(reader, writer, unexpected), ["S-A-06-13"], strict=strict)
+        )
+        exchange = result.exchanges[0]
+        assert (exchange.reaction, exchange.closing) == (Reaction[reaction], Closing[closing])
+        assert (result.outcome, result.health) == (Outcome[wanted], Health.OK)
+
+
+def test_a_side_that_stays_open_is_a_leak() -> None:
+    async def clinging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await politely(reader, writer, frames.abort(2, 2))
+        except asyncio.IncompleteReadError:
+            await asyncio.sleep(1.5)  # longer than react
+
+    run = judged_by_script(clinging, ["S-A-06-13"])
+    assert (only(run).verdict, only(run).outcome, exit_code(run)) == ("LEAK", Outcome.FAILED, Exit.FAILED)
+
+
+def test_a_listener_that_serves_one_at_a_time_is_blocked_and_recovers() -> None:
+    """It holds its one place until ARTIM, after the stimulus: the next association has to wait."""
+    place = asyncio.Lock()
+
+    async def one_at_a_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with place:
+            try:
+                await politely(reader, writer, frames.abort(2, 2))
+            except asyncio.IncompleteReadError:
+                writer.close()
+                if next(holds, False):
+                    await asyncio.sleep(1.5)
+
+    holds = iter([False, True])  # the sanity check, the case
+    run = judged_by_script(one_at_a_time, ["S-A-06-06"])
+    assert (only(run).health, only(run).outcome, exit_code(run)) == (Health.BLOCKED, Outcome.FAILED, Exit.PEER_DOWN)
+
+
+def test_a_peer_that_is_not_there() -> None:
+    run = judged(1, ["S-A-02-16"])
+    assert (run.results, exit_code(run)) == ([], Exit.UNREACHABLE)
+    assert "no connection" in run.sanity
+
+
+def test_a_peer_that_rejects_everybody_is_told_what_to_mend() -> None:
+    async def rejecting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_pdu(reader)
+        writer.write(frames.associate_rj(1, 1, 7))
+        await reader.read()
+
+    run = judged_by_script(rejecting, ["S-A-02-16"])
+    assert (
+        run.sanity == "RJ(1,1,7) came after the A-ASSOCIATE-RQ: check titles, SOP class Verification, transfer syntax"
+    )
+
+
+def test_a_fault_of_the_tester_is_no_failure_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_trial: object) -> bytes:
+        raise ZeroDivisionError
+
+    from dulcet.tools.conformance.cases import state_cells
+
+    monkeypatch.setitem(state_cells._PDUS, "Evt3", broken)
+    with our_scp() as port:
+        run = judged(port, ["S-A-06-03"])
+    assert (only(run).outcome, exit_code(run)) == (Outcome.ERROR, Exit.TESTER_ERROR)
+    assert "ZeroDivisionError" in only(run).reason
+
+
+def test_what_a_peer_lacks_is_skipped_with_its_reason() -> None:
+    with our_scp() as port:
+        run = judged(port, ["RL-14"])
+    assert (only(run).outcome, only(run).reason) == (
+        Outcome.SKIPPED,
+        "needs a peer of which the profile says that it can start a release as acceptor",
+    )
+
+
+def test_settings_derive_the_limits_of_artim() -> None:
+    made = settings(artim=30.0)
+    assert (made.artim_start, made.artim_limit) == (25.5, 34.5)
+    assert settings(artim=None).artim_limit == 120.0
