@@ -33,6 +33,7 @@ class Certificates:
         self.stranger_authority = self._make("stranger authority", authority=True)
         self.server = self._make("server", self.authority)
         self.client = self._make("client", self.authority, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+        self.intermediate = self._make("intermediate", self.authority, authority=True)
         self.stranger = self._make("stranger", self.stranger_authority, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
         self.expired = self._make("expired", self.authority, days=(-20, -10))
         self.future = self._make("future", self.authority, days=(10, 20))

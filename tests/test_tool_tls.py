@@ -247,3 +247,66 @@ def test_the_server_too(tool: Tool, made: Certificates, tmp_path: Path) -> None:
     ran = tool("storescp", "-od", tmp_path, "+tls", made.server.key_file, made.server.certificate_file, 0)
     assert ran.code == 71
     assert "no certification authority" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "why"),
+    [
+        ("client", [], ""),
+        ("stranger", [], "unable to get local issuer certificate"),
+        ("expired", [], "certificate has expired"),
+        ("future", [], "certificate is not yet valid"),
+        ("server", [], "unsuitable certificate purpose"),
+        ("rsa", ["-ca"], "unable to get local issuer certificate"),
+        ("client", ["+crl"], ""),
+        ("client", ["+cra", "+crl"], ""),
+        ("client", ["+crv"], "unable to get certificate CRL"),
+    ],
+)
+def test_would_a_certificate_be_accepted(tool: Tool, made: Certificates, name: str, words: list[str], why: str) -> None:
+    path = getattr(made, name).certificate_file
+    given: list[object] = ["+vc", path]
+    given += [] if "-ca" in words else ["+cf", made.authority.certificate_file]
+    given += [word for word in words if word in ("+crv", "+cra")]
+    given += ["+crl", made.revocations] if "+crl" in words else []
+    ran = tool("echoscu", *given)
+    assert ran.code == (22 if why else 0), ran
+    assert ran.out.startswith(f"{path} would {'not ' if why else ''}be accepted")
+    assert why in ran.out
+    assert tool("echoscu", "--json", *given).summary["exit_code"] == ran.code
+
+
+def test_a_directory_of_authorities(tool: Tool, made: Certificates, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(made.authority.certificate_file.read_bytes())
+    subprocess.run(["openssl", "rehash", tmp_path], check=True, timeout=LIMIT)
+    assert tool("echoscu", "+vc", made.client.certificate_file, "+cd", tmp_path).code == 0
+    assert tool("echoscu", "+vc", made.stranger.certificate_file, "+cd", tmp_path).code == 22
+
+
+def test_several_authorities(tool: Tool, made: Certificates) -> None:
+    both = ["+cf", made.stranger_authority.certificate_file, "+cf", made.authority.certificate_file]
+    assert tool("echoscu", "+vc", made.client.certificate_file, *both).code == 0
+    assert tool("echoscu", "+vc", made.stranger.certificate_file, *both).code == 0
+
+
+def test_is_it_a_root_authority_s(tool: Tool, made: Certificates, tmp_path: Path) -> None:
+    root = made.authority.certificate_file
+    assert tool("echoscu", "+rc", root) == Ran(0, f"{root} is that of a root authority\n", "")
+    ran = tool("echoscu", "+rc", made.client.certificate_file)
+    assert (ran.code, "is not that of a root authority: it is not an authority's" in ran.out) == (22, True)
+    ran = tool("echoscu", "+rc", made.intermediate.certificate_file)
+    assert (ran.code, "somebody else issued it" in ran.out) == (22, True)
+
+
+@pytest.mark.parametrize("word", ["+vc", "+rc"])
+def test_what_is_no_certificate(
+    tool: Tool, made: Certificates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    ran = tool("echoscu", word, tmp_path / "missing.pem")
+    assert (ran.code, ran.err) == (22, f"dulcet echoscu: {tmp_path}/missing.pem: No such file or directory\n")
+    ran = tool("echoscu", word, made.client.key_file)
+    assert (ran.code, ran.err) == (22, f"dulcet echoscu: {made.client.key_file}: holds no certificate (PEM)\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = tool("echoscu", word, made.authority.certificate_file)
+    assert ran.code == 1
+    assert "openssl is not installed" in ran.err

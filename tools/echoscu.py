@@ -16,6 +16,10 @@ from .reporting import Report
 
 def main(options: argparse.Namespace) -> int:
     """Associate, C-ECHO as often as asked, release or abort."""
+    if options.verify_cert is not None or options.is_root_cert is not None:
+        from . import certificates
+
+        return certificates.main(options)
     log, report, peer = log_for(options), report_for(options), peer_of(options)
     contexts = [(VERIFICATION, PROPOSABLE[: options.propose_ts])] * options.propose_pc
     scu = scu_for(options, log)

@@ -30,7 +30,5 @@ NOT_OFFERED = {
     "+rs --seed": "the operating system seeds",
     "+ws --write-seed": "the operating system seeds",
     "+wf --write-seed-file": "the operating system seeds",
-    "+vc --verify-cert": "use openssl verify",
-    "+rc --is-root-cert": "use openssl x509",
 }
 """Options of DCMTK that these tools do not have, and what to do instead."""

@@ -64,7 +64,7 @@ _GENERAL = (
         "text",
     ),
     Option("O EUPTFGMSRQ", "--json", "results as JSON: one record a line, then a summary"),
-    Option("M UPGSRQ", "+v --verbose-pc", "show the presentation contexts too, with -v"),
+    Option("S UPGSRQ", "+v --verbose-pc", "show the presentation contexts too, with -v"),
     Option("O UGMSQ", "--no-progress", "no progress bar"),
 )
 
