@@ -94,6 +94,9 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
         except BaseException as error:
             if isinstance(error, AssociationAborted) and driver.error is not None and error.state in ("Sta4", "Sta5"):
                 raise unreachable(peer, driver.error) from driver.error
+            if isinstance(error, AssociationAborted) and error.state == "Sta4":
+                late = TimeoutError(f"no connection within {settings.timeouts.connect or 0:g} s")
+                raise unreachable(peer, late) from error
             raise
         finally:
             if exchange.state != "Sta6":

@@ -126,7 +126,8 @@ def test_what_is_no_instance(name, reason):
 )
 def test_what_is_no_data_set(tmp_path, contents):
     (tmp_path / "a").write_bytes(contents)
-    with pytest.raises(NotSendable, match="neither DICOM file nor data set"):
+    why = "neither DICOM file nor data set" if contents else "the file is empty"
+    with pytest.raises(NotSendable, match=why):
         OutgoingFile(tmp_path / "a")
 
 

@@ -2,8 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -11,15 +9,11 @@ import pytest
 from data_sets import CT, EXPLICIT, JPEG, MR, data_set, element
 from dulcet.services.entity import Entity
 from dulcet.services.errors import AssociationRejected
-from dulcet.services.scp import RunningSCP
 from dulcet.services.scu import SCU
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.part10 import file_meta, peek
 from dulcet.services.verification import VERIFICATION
-from dulcet.tools.connection import log_for
-from dulcet.tools.dcmrecv import Receiving
-from dulcet.tools.options.command_line import parse
-from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, process
+from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, names, process, serving
 
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"
 
@@ -38,23 +32,6 @@ def scu() -> SCU:
 def inbox(tmp_path: Path) -> Path:
     (tmp_path / "in").mkdir()
     return tmp_path / "in"
-
-
-@contextmanager
-def serving(*words: object) -> Iterator[RunningSCP]:
-    """A dcmrecv in this process, without its signals."""
-    options = parse("dcmrecv", [*map(str, words), "0"])
-    receiving = Receiving(options, log_for(options))
-    try:
-        with receiving.scp().running() as running:
-            yield running
-    finally:
-        receiving.close()
-        receiving.summary()
-
-
-def names(directory: Path) -> list[str]:
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
 
 
 TODAY = f"{datetime.now():%Y%m%d}"
@@ -77,7 +54,7 @@ TODAY = f"{datetime.now():%Y%m%d}"
 )
 def test_names(tmp_path: Path, inbox: Path, scu: SCU, words: list[str], pattern: str) -> None:
     date = element((0x0008, 0x0021), "DA", "20240229")
-    with serving("-od", inbox, *words) as running:
+    with serving("dcmrecv", "-od", inbox, *words) as running:
         for _ in range(2):
             (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm", after=date)])
             assert result.status == 0
@@ -89,20 +66,20 @@ def test_names(tmp_path: Path, inbox: Path, scu: SCU, words: list[str], pattern:
 
 
 def test_a_series_without_a_date(tmp_path: Path, inbox: Path, scu: SCU) -> None:
-    with serving("-od", inbox, "+ssd") as running:
+    with serving("dcmrecv", "-od", inbox, "+ssd") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert names(inbox) in ([f"undef/{TODAY}/CT.1.2.3"], [f"undef/{datetime.now():%Y%m%d}/CT.1.2.3"])
 
 
 def test_nothing_is_written_on_order(tmp_path: Path, inbox: Path, scu: SCU) -> None:
-    with serving("-od", inbox, "--ignore") as running:
+    with serving("dcmrecv", "-od", inbox, "--ignore") as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
     assert (result.status, names(inbox)) == (0, [])
 
 
 def test_every_storage_class_in_every_transfer_syntax(inbox: Path, scu: SCU) -> None:
     contexts = [(CT, (JPEG,)), (MR, ("1.2.840.10008.1.2.4.107",)), (VERIFICATION, (IMPLICIT,)), (UNKNOWN, (EXPLICIT,))]
-    with serving("-od", inbox) as running, scu.associate(running.entity, contexts) as association:
+    with serving("dcmrecv", "-od", inbox) as running, scu.associate(running.entity, contexts) as association:
         accepted = {context.abstract_syntax for context in association.agreement.contexts.values()}
     assert accepted == {CT, MR, VERIFICATION}
 
@@ -114,7 +91,7 @@ def test_a_profile_says_less(tmp_path: Path, inbox: Path, scu: SCU) -> None:
         f"[[PresentationContexts]]\n[One]\nPresentationContext1 = {CT}\\Few\n"
         "[[Profiles]]\n[Mine]\nPresentationContexts = One\n"
     )
-    with serving("-od", inbox, "-xf", profile, "Mine") as running:
+    with serving("dcmrecv", "-od", inbox, "-xf", profile, "Mine") as running:
         contexts = [(CT, (EXPLICIT, IMPLICIT)), (MR, (IMPLICIT,))]
         with scu.associate(running.entity, contexts) as association:
             (context,) = association.agreement.contexts.values()
@@ -124,7 +101,7 @@ def test_a_profile_says_less(tmp_path: Path, inbox: Path, scu: SCU) -> None:
 
 
 def test_who_wants_nothing_we_have_is_rejected(inbox: Path, scu: SCU) -> None:
-    with serving("-od", inbox) as running, pytest.raises(AssociationRejected) as rejected:
+    with serving("dcmrecv", "-od", inbox) as running, pytest.raises(AssociationRejected) as rejected:
         scu.associate(running.entity, [(UNKNOWN, (IMPLICIT,))])
     assert (rejected.value.result, rejected.value.source, rejected.value.reason) == (1, 1, 1)
 
@@ -142,7 +119,7 @@ def test_who_wants_nothing_we_have_is_rejected(inbox: Path, scu: SCU) -> None:
     ],
 )
 def test_titles(inbox: Path, scu: SCU, words: list[str], called: str, accepted: bool) -> None:
-    with serving("-od", inbox, *words) as running:
+    with serving("dcmrecv", "-od", inbox, *words) as running:
         peer = Entity(called, "127.0.0.1", running.port)
         if accepted:
             assert scu.echo(peer) == 0
@@ -157,7 +134,7 @@ def test_a_directory_that_is_not_there(tool: Tool, tmp_path: Path) -> None:
 
 
 def test_a_port_in_use(tool: Tool, inbox: Path) -> None:
-    with serving("-od", inbox) as running:
+    with serving("dcmrecv", "-od", inbox) as running:
         ran = tool("dcmrecv", "-od", inbox, running.port)
     assert (ran.code, "cannot listen on port" in ran.err) == (64, True)
 

@@ -1,6 +1,5 @@
 """`dulcet qrscp`: an archive from the command line, how it begins and ends, and what it tells."""
 
-import contextlib
 import io
 import json
 import signal
@@ -14,7 +13,7 @@ from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import UsageError, parse
 from dulcet.tools.qrscp import IndexProgress, Serving
-from tool_runs import LIMIT, Tool, documented, process
+from tool_runs import LIMIT, Tool, documented, process, serving
 
 from dulcet import SCP, SCU, Entity, Storage
 
@@ -29,25 +28,12 @@ def files(tmp_path):
     return [write(tmp_path / "in" / uid, instance(uid, study="1.2", series="1.2.1")) for uid in ("1.2.1.1", "1.2.1.2")]
 
 
-@contextlib.contextmanager
-def serving(*words):
-    """A qrscp in this process, without its signals."""
-    options = parse("qrscp", [*map(str, words), "--port", "0"])
-    tool = Serving(options, log_for(options))
-    try:
-        with tool.scp().running() as running:
-            yield running.entity
-    finally:
-        tool.close()
-        tool.summary()
-
-
 def test_store_find_move_get_and_commit(tmp_path, files, capsys):
     with SCP("VIEWER", [Storage(tmp_path / "viewer")]).running() as viewer:
         toml = tmp_path / "entities.toml"
         toml.write_text(f'[entities]\nstation = "{viewer.entity}"\n')
-        with serving(tmp_path / "archive", "--destinations", toml, "--json") as peer:
-            scu = SCU("ME")
+        with serving("qrscp", tmp_path / "archive", "--destinations", toml, "--json") as running:
+            peer, scu = running.entity, SCU("ME")
             assert scu.echo(peer) == 0
             assert all(result.stored for result in scu.store(peer, files))
             (study,) = scu.find(peer, level="STUDY", NumberOfStudyRelatedInstances="")
@@ -65,8 +51,8 @@ def test_store_find_move_get_and_commit(tmp_path, files, capsys):
 
 
 def test_move_goes_to_nobody_who_is_not_in_the_file(tmp_path, files):
-    with serving(tmp_path / "archive") as peer:
-        scu = SCU("ME")
+    with serving("qrscp", tmp_path / "archive") as running:
+        peer, scu = running.entity, SCU("ME")
         list(scu.store(peer, files))
         assert scu.move(peer, destination="ME", level="STUDY", StudyInstanceUID="1.2").status == 0xA801
 
@@ -80,8 +66,8 @@ def test_reindex_ends(tool, tmp_path, files):
 
 
 def test_what_lies_there_is_served(tmp_path, files):
-    with serving(tmp_path / "in") as peer:
-        assert len(list(SCU("ME").find(peer, level="STUDY"))) == 1
+    with serving("qrscp", tmp_path / "in") as running:
+        assert len(list(SCU("ME").find(running.entity, level="STUDY"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,15 +114,15 @@ def test_destinations_that_are_none(tmp_path, content):
 
 
 def test_titles_are_checked_when_asked(tmp_path):
-    with serving("-aet", "PACS", "--check-called-aetitle", tmp_path) as peer:
-        assert SCU("ME").echo(peer) == 0
+    with serving("qrscp", "-aet", "PACS", "--check-called-aetitle", tmp_path) as running:
+        assert SCU("ME").echo(running.entity) == 0
         with pytest.raises(AssociationRejected):
-            SCU("ME").echo(peer._replace(title="OTHER"))
+            SCU("ME").echo(running.entity._replace(title="OTHER"))
 
 
 def test_an_identifier_without_level_is_refused(tmp_path):
-    with serving(tmp_path) as peer, pytest.raises(QueryFailed):
-        list(SCU("ME").find(peer, level="IMAGE", StudyInstanceUID="1.2"))
+    with serving("qrscp", tmp_path) as running, pytest.raises(QueryFailed):
+        list(SCU("ME").find(running.entity, level="IMAGE", StudyInstanceUID="1.2"))
 
 
 @pytest.mark.parametrize("how", ["termscu", "signal"])

@@ -23,7 +23,7 @@ from dulcet.dul import pdu
 from dulcet.dul.items import ProposedContext, UserInformation
 from dulcet.services.entity import Entity
 from dulcet.services.errors import AssociationAborted, AssociationError, AssociationRejected, ConnectionFailed
-from dulcet.services.scp import SCP, RunningSCP
+from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU, LiveAssociation
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.part10 import peek
@@ -31,7 +31,7 @@ from dulcet.services.verification import VERIFICATION, Verification
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import parse
 from dulcet.tools.storescp import Receiving
-from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, free_port, needs_ipv6, process
+from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, free_port, names, needs_ipv6, process, serving
 
 SCU_TITLE = "MODALITY"
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"
@@ -49,19 +49,6 @@ def scu() -> SCU:
 
 
 @contextlib.contextmanager
-def serving(*words: object) -> Iterator[RunningSCP]:
-    """A storescp in this process, without its signals."""
-    options = parse("storescp", [*map(str, words), "0"])
-    receiving = Receiving(options, log_for(options))
-    try:
-        with receiving.scp().running() as running:
-            yield running
-    finally:
-        receiving.close()
-        receiving.summary()
-
-
-@contextlib.contextmanager
 def started(*words: object) -> Iterator[tuple[subprocess.Popen[str], Entity]]:
     """A storescp as a process of its own."""
     with process("storescp", "--json", *words, 0) as ran:
@@ -73,13 +60,9 @@ def started(*words: object) -> Iterator[tuple[subprocess.Popen[str], Entity]]:
         yield ran, Entity("STORESCP", "127.0.0.1", record["port"])
 
 
-def names(directory: Path) -> list[str]:
-    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
-
-
 def agreed(words: list[object], context: tuple[str, tuple[str, ...]], scu: SCU) -> Agreement:
     """What comes of one proposed context."""
-    with serving(*words) as running, scu.associate(running.entity, [context]) as association:
+    with serving("storescp", *words) as running, scu.associate(running.entity, [context]) as association:
         return association.agreement
 
 
@@ -88,7 +71,7 @@ def test_objects_become_files(
 ) -> None:
     (tmp_path / "in").mkdir()
     monkeypatch.chdir(tmp_path / "in")
-    with serving() as running:
+    with serving("storescp") as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
         assert scu.echo(running.entity) == 0
     assert result.status == 0
@@ -117,7 +100,7 @@ def test_objects_become_files(
 )
 def test_names(tmp_path: Path, scu: SCU, words: list[object], name: str) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", *words) as running:
+    with serving("storescp", "-od", tmp_path / "in", *words) as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
     assert result.status == 0
     (found,) = names(tmp_path / "in")
@@ -129,7 +112,7 @@ def test_names(tmp_path: Path, scu: SCU, words: list[object], name: str) -> None
 )
 def test_written_in_another_transfer_syntax(tmp_path: Path, scu: SCU, option: str, syntax: str) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", option) as running:
+    with serving("storescp", "-od", tmp_path / "in", option) as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
     assert result.status == 0
     (name,) = names(tmp_path / "in")
@@ -140,7 +123,7 @@ def test_written_in_another_transfer_syntax(tmp_path: Path, scu: SCU, option: st
 
 def test_written_deflated(tmp_path: Path, scu: SCU) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", "+td") as running:
+    with serving("storescp", "-od", tmp_path / "in", "+td") as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
     assert result.status == 0
     path = tmp_path / "in" / "CT.1.2.3"
@@ -151,7 +134,7 @@ def test_written_deflated(tmp_path: Path, scu: SCU) -> None:
 
 def test_bare_data_sets(tmp_path: Path, scu: SCU) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", "-F") as running:
+    with serving("storescp", "-od", tmp_path / "in", "-F") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert (tmp_path / "in" / "CT.1.2.3").read_bytes() == data_set("1.2.3")
 
@@ -159,7 +142,7 @@ def test_bare_data_sets(tmp_path: Path, scu: SCU) -> None:
 def test_ignore_writes_nothing_and_runs_nothing(tool: Tool, tmp_path: Path, scu: SCU) -> None:
     trace = tmp_path / "ran"
     words = ["--ignore", "-od", tmp_path / "missing", "-xcr", f"touch {trace}"]
-    with serving(*words) as running:
+    with serving("storescp", *words) as running:
         (result,) = scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])
     assert result.status == 0
     assert names(tmp_path) == ["a.dcm"]
@@ -287,7 +270,7 @@ def test_a_profile(tmp_path: Path, scu: SCU) -> None:
 def test_who_is_rejected(
     tmp_path: Path, words: list[object], title: str, called: str, reason: tuple[int, int, int] | None
 ) -> None:
-    with serving("-od", tmp_path, *words) as running:
+    with serving("storescp", "-od", tmp_path, *words) as running:
         peer = Entity(called, "127.0.0.1", running.port)
         if reason is None:
             SCU(title).echo(peer)
@@ -309,7 +292,7 @@ def test_requests_without_an_implementation_class_uid(tmp_path: Path) -> None:
     request = request.replace(b"\x52\x00\x00\x071.2.3.4", b"\x7f\x00\x00\x071.2.3.4")
     for words in ([], ["--reject"]):
         with (
-            serving("-od", tmp_path, *words) as running,
+            serving("storescp", "-od", tmp_path, *words) as running,
             socket.create_connection(("127.0.0.1", running.port), LIMIT) as sock,
         ):
             sock.sendall(request)
@@ -319,7 +302,7 @@ def test_requests_without_an_implementation_class_uid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["--max-associations", 1], ["--single-process"]])
 def test_too_many_associations(tmp_path: Path, scu: SCU, words: list[object]) -> None:
     with (
-        serving("-od", tmp_path, *words) as running,
+        serving("storescp", "-od", tmp_path, *words) as running,
         scu.associate(running.entity, [Verification]) as first,
         pytest.raises(AssociationRejected) as rejected,
     ):
@@ -330,7 +313,7 @@ def test_too_many_associations(tmp_path: Path, scu: SCU, words: list[object]) ->
 
 def test_concurrent_by_default(tmp_path: Path, scu: SCU) -> None:
     with (
-        serving("-od", tmp_path, "--fork", "-dhl") as running,
+        serving("storescp", "-od", tmp_path, "--fork", "-dhl") as running,
         scu.associate(running.entity, [Verification]) as first,
         scu.associate(running.entity, [Verification]) as second,
     ):
@@ -339,7 +322,7 @@ def test_concurrent_by_default(tmp_path: Path, scu: SCU) -> None:
 
 def test_too_many_connections(tmp_path: Path, scu: SCU) -> None:
     with (
-        serving("-od", tmp_path, "--max-connections", 1) as running,
+        serving("storescp", "-od", tmp_path, "--max-connections", 1) as running,
         scu.associate(running.entity, [Verification]),
         pytest.raises(AssociationError),
     ):
@@ -348,7 +331,7 @@ def test_too_many_connections(tmp_path: Path, scu: SCU) -> None:
 
 @pytest.mark.parametrize("option", ["--idle-timeout", "-td"])
 def test_idle_associations_are_aborted(tmp_path: Path, scu: SCU, option: str) -> None:
-    with serving("-od", tmp_path, option, "0.2") as running:
+    with serving("storescp", "-od", tmp_path, option, "0.2") as running:
         association = scu.associate(running.entity, [Verification])
         time.sleep(0.5)
         with pytest.raises(AssociationAborted):
@@ -358,7 +341,7 @@ def test_idle_associations_are_aborted(tmp_path: Path, scu: SCU, option: str) ->
 
 def test_artim(tmp_path: Path) -> None:
     with (
-        serving("-od", tmp_path, "--artim", "0.2") as running,
+        serving("storescp", "-od", tmp_path, "--artim", "0.2") as running,
         socket.create_connection(("127.0.0.1", running.port), LIMIT) as sock,
     ):
         assert sock.recv(10) == b""
@@ -377,7 +360,7 @@ def test_lengths_and_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--abort-after", "--abort-during"])
 def test_aborts_on_order(tmp_path: Path, scu: SCU, option: str) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", option) as running, pytest.raises(AssociationAborted) as aborted:
+    with serving("storescp", "-od", tmp_path / "in", option) as running, pytest.raises(AssociationAborted) as aborted:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm", pixels=bytes(1 << 20))]))
     assert aborted.value.exit_code == "ABORTED"
     assert names(tmp_path / "in") == (["CT.1.2.3"] if option == "--abort-after" else [])
@@ -385,7 +368,7 @@ def test_aborts_on_order(tmp_path: Path, scu: SCU, option: str) -> None:
 
 def test_sleeps_on_order(tmp_path: Path, scu: SCU) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", "--sleep-after", "0.3") as running:
+    with serving("storescp", "-od", tmp_path / "in", "--sleep-after", "0.3") as running:
         began = time.monotonic()
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert time.monotonic() - began >= 0.3
@@ -399,7 +382,7 @@ def test_a_program_on_each_object(tmp_path: Path, scu: SCU) -> None:
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(WRITE)
     command = f"{sys.executable} {script} {out} #p #f #a #c #r"
-    with serving("-od", tmp_path / "in", "-xcr", command) as running:
+    with serving("storescp", "-od", tmp_path / "in", "-xcr", command) as running:
         peer = Entity("CALLED", "127.0.0.1", running.port)
         list(scu.store(peer, [dicom_file(tmp_path / "a.dcm")]))
     assert out.read_text() == f"{tmp_path / 'in'}|CT.1.2.3|{SCU_TITLE}|CALLED|127.0.0.1"
@@ -411,19 +394,19 @@ def test_a_program_that_is_waited_for(tmp_path: Path, scu: SCU) -> None:
     script.write_text(f"import time; time.sleep(0.3)\n{WRITE}")
     command = f"{sys.executable} {script} {out} #f"
     words = ["-xcr", command, "--exec-timeout", 20, "--exec-concurrency", 1]
-    with serving("-od", tmp_path / "in", *words) as running:
+    with serving("storescp", "-od", tmp_path / "in", *words) as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
         assert not out.exists()
     assert out.read_text() == "CT.1.2.3"
     out.unlink()
-    with serving("-od", tmp_path / "in", "-xs", *words) as running:
+    with serving("storescp", "-od", tmp_path / "in", "-xs", *words) as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "b.dcm", "1.2.4")]))
         assert out.read_text() == "CT.1.2.4"
 
 
 def test_a_program_that_takes_too_long(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", "-xcr", "sleep 20", "--exec-timeout", "0.2") as running:
+    with serving("storescp", "-od", tmp_path / "in", "-xcr", "sleep 20", "--exec-timeout", "0.2") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert "took longer than 0.2 s" in capsys.readouterr().err
 
@@ -432,7 +415,7 @@ def test_records(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -
     (tmp_path / "in").mkdir()
     lying = tmp_path / "b.dcm"
     dicom_file(lying, "1.2.4")
-    with serving("--json", "-od", tmp_path / "in") as running:
+    with serving("storescp", "--json", "-od", tmp_path / "in") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm"), lying]))
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["record"] for record in records] == ["object", "object", "summary"]
@@ -455,7 +438,7 @@ def test_records(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -
 def test_objects_that_are_refused_are_counted(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in").mkdir()
     file = dicom_file(tmp_path / "a.dcm", study="")
-    with serving("-od", tmp_path / "in", "-su", "study") as running:
+    with serving("storescp", "-od", tmp_path / "in", "-su", "study") as running:
         (result,) = scu.store(running.entity, [file])
     assert result.status == 0xC000
     out, err = capsys.readouterr()
@@ -466,7 +449,7 @@ def test_objects_that_are_refused_are_counted(tmp_path: Path, scu: SCU, capsys: 
 def test_verbose(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in").mkdir()
     for words, contexts in [(["-v"], False), (["-v", "+v"], True), (["-d"], True)]:
-        with serving("-od", tmp_path / "in", *words) as running:
+        with serving("storescp", "-od", tmp_path / "in", *words) as running:
             list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
         err = capsys.readouterr().err
         assert f"I: association accepted peer=127.0.0.1 calling={SCU_TITLE} called=STORESCP" in err
@@ -481,7 +464,7 @@ def test_no_patient_in_any_line(tmp_path: Path, scu: SCU, capsys: pytest.Capture
     patient = element((0x0010, 0x0010), "PN", "CANARY^NAME") + element((0x0010, 0x0020), "LO", "CANARY-ID")
     good = dicom_file(tmp_path / "a.dcm", after=patient)
     bad = dicom_file(tmp_path / "b.dcm", "1.2.4", after=patient, study="")
-    with serving("--json", "-ll", "trace", "-su", "study", "-od", tmp_path / "in") as running:
+    with serving("storescp", "--json", "-ll", "trace", "-su", "study", "-od", tmp_path / "in") as running:
         assert [result.status for result in scu.store(running.entity, [good, bad])] == [0, 0xC000]
     out, err = capsys.readouterr()
     assert "CANARY" not in out + err
@@ -513,7 +496,7 @@ def test_a_counter_on_a_terminal(tmp_path: Path, scu: SCU, monkeypatch: pytest.M
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in") as running:
+    with serving("storescp", "-od", tmp_path / "in") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert "\r1 objects, 0.0 MB received" in terminal.getvalue()
 
@@ -613,7 +596,7 @@ def _echo_on(association: LiveAssociation) -> None:
 
 
 def test_a_flood_of_nonsense_is_a_few_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving("-od", tmp_path) as running:
+    with serving("storescp", "-od", tmp_path) as running:
         for _ in range(60):
             with socket.create_connection(("127.0.0.1", running.port), LIMIT) as sock:
                 sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -634,7 +617,7 @@ def test_a_flood_of_nonsense_is_a_few_lines(tmp_path: Path, capsys: pytest.Captu
 )
 def test_names_and_folders_of_the_time(tmp_path: Path, scu: SCU, words: list[object], pattern: str) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", *words) as running:
+    with serving("storescp", "-od", tmp_path / "in", *words) as running:
         for _ in range(2):
             assert [result.status for result in scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])] == [0]
     assert len(list((tmp_path / "in").glob(pattern))) == len(names(tmp_path / "in")) == (2 if "-tn" in words else 1)
@@ -642,7 +625,7 @@ def test_names_and_folders_of_the_time(tmp_path: Path, scu: SCU, words: list[obj
 
 def test_sleeps_while_storing_on_order(tmp_path: Path, scu: SCU) -> None:
     (tmp_path / "in").mkdir()
-    with serving("-od", tmp_path / "in", "--sleep-during", 0.3) as running:
+    with serving("storescp", "-od", tmp_path / "in", "--sleep-during", 0.3) as running:
         start = time.monotonic()
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
     assert time.monotonic() - start >= 0.3
@@ -660,7 +643,7 @@ def test_a_program_when_the_association_that_brought_a_study_ends(tmp_path: Path
     told = tmp_path / "told"
     command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p #a #c'
     files = [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}", study=f"1.9.{n % 2}") for n in range(4)]
-    with serving("-od", tmp_path / "in", "-su", "s", "-xcs", command) as running:
+    with serving("storescp", "-od", tmp_path / "in", "-su", "s", "-xcs", command) as running:
         with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
             for file in files:
                 assert association.store(file).status == 0
@@ -678,7 +661,7 @@ def test_a_program_when_nothing_of_a_study_came_for_a_while(tmp_path: Path, scu:
     (tmp_path / "in").mkdir()
     told = tmp_path / "told"
     command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p'
-    with serving("-od", tmp_path / "in", "-su", "s", "-xcs", command, "-tos", 0.3) as running:
+    with serving("storescp", "-od", tmp_path / "in", "-su", "s", "-xcs", command, "-tos", 0.3) as running:
         with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
             assert association.store(dicom_file(tmp_path / "a.dcm", study="1.9.1")).status == 0
             deadline = time.monotonic() + LIMIT

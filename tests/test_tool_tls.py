@@ -15,8 +15,7 @@ from dulcet.services.scp import SCP
 from dulcet.services.verification import Verification
 from dulcet.tools import tls
 from dulcet.tools.options.command_line import parse
-from test_tool_storescp import serving
-from tool_runs import LIMIT, Ran, Tool
+from tool_runs import LIMIT, Ran, Tool, serving
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +44,7 @@ class Pair:
 
     def __call__(self, client: list[object] | None = None, server: list[object] | None = None) -> Ran:
         server = self.server if server is None else server
-        with serving("-q", "-od", self._directory, *server) as running:
+        with serving("storescp", "-q", "-od", self._directory, *server) as running:
             return self._tool("echoscu", *(self.client if client is None else client), "127.0.0.1", running.port)
 
 

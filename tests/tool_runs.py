@@ -17,8 +17,11 @@ import pytest
 from data_sets import CT, EXPLICIT, data_set
 from dulcet.dul import pdu
 from dulcet.dul.items import ContextResult
+from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
-from dulcet.tools import cli
+from dulcet.tools import cli, dcmrecv, qrscp, storescp
+from dulcet.tools.connection import log_for
+from dulcet.tools.options.command_line import parse
 from dulcet.tools.options.tool_texts import TOOLS
 
 ROOT = Path(__file__).parent.parent
@@ -153,6 +156,28 @@ def dicom_file(path: Path, uid: str = "1.2.3", sop_class: str = CT, syntax: str 
     """A small DICOM file."""
     path.write_bytes(file_meta(sop_class, uid, syntax) + data_set(uid, sop_class, syntax=syntax, **more))
     return path
+
+
+SERVERS = {"storescp": storescp.Receiving, "dcmrecv": dcmrecv.Receiving, "qrscp": qrscp.Serving}
+
+
+@contextlib.contextmanager
+def serving(tool: str, *words: object) -> Iterator[RunningSCP]:
+    """A server tool in this process, on a port of its own and without its signals."""
+    port = ["--port", "0"] if tool == "qrscp" else ["0"]
+    options = parse(tool, [*map(str, words), *port])
+    receiving = SERVERS[tool](options, log_for(options))
+    try:
+        with receiving.scp().running() as running:
+            yield running
+    finally:
+        receiving.close()
+        receiving.summary()
+
+
+def names(directory: Path) -> list[str]:
+    """The files of a directory, by their paths in it."""
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file())
 
 
 @contextlib.contextmanager

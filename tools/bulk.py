@@ -18,7 +18,7 @@ from ..services.scu import SCU, LiveAssociation
 from ..services.storage.outgoing import OutgoingFile
 from ..services.storage.proposing import Batch
 from ..services.storage.storage import StoreResult
-from .connection import leave, tell_agreement
+from .connection import at_peer, leave, tell_agreement
 from .exit_codes import ExitCode, for_error
 from .log import Log
 from .reporting import Progress
@@ -149,10 +149,10 @@ class BulkSending:
     def _not_made(self, error: AssociationError, failures: int) -> None:
         """Wait for the time of another try, or end the run."""
         if is_transient(error) and failures <= self._backoff.tries:
-            self._log.warning(f"trying again: {error}", retry=failures)
+            self._log.warning(f"trying again: {at_peer(self._peer, error)}", retry=failures)
             self._backoff.wait(failures, self._stopping)
             return
-        self._log.error(str(error))
+        self._log.error(at_peer(self._peer, error))
         self._add(for_error(error))
         self._stopped.set()
 

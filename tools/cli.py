@@ -101,7 +101,7 @@ def run(tool: str, argv: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exception(error)
-        _tell(tool, options, _sentence(error), for_error(error))
+        _tell(tool, options, _sentence(error, options), for_error(error))
         return for_error(error)
 
 
@@ -150,11 +150,18 @@ def _in_detail(argv: Sequence[str]) -> bool:
     )
 
 
-def _sentence(error: Exception) -> str:
-    """What happened, in a line; an error of the system without its number."""
+def _sentence(error: Exception, options: "argparse.Namespace | None") -> str:
+    """What happened, in a line: with whom, if it is about an association; an error of the system without its number."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    from ..services.errors import AssociationError
+
+    words = str(error)
+    if isinstance(error, AssociationError) and options is not None and "peer" in options:
+        from .connection import at_peer, peer_of
+
+        words = at_peer(peer_of(options), error)
+    return " ".join(words.split()) or type(error).__name__
 
 
 def help_text() -> str:

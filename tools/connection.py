@@ -1,6 +1,7 @@
 """From a command line to the `SCU` it asks for: titles, times, limits, user identity. Shared by the SCU tools."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
@@ -35,6 +36,18 @@ def report_for(options: argparse.Namespace) -> Report:
 def peer_of(options: argparse.Namespace) -> Entity:
     """Whom to call."""
     return Entity(options.call, options.peer, options.port)
+
+
+def at_peer(peer: Entity, error: AssociationError) -> str:
+    """What went wrong with an association, and with whom."""
+    words = str(error)
+    return words if str(peer) in words else f"{peer}: {words}"
+
+
+def cannot_listen(port: int, error: OSError) -> Failure:
+    """The failure of a server whose port is taken, or not for us."""
+    why = os.strerror(error.errno) if error.errno is not None else str(error)  # asyncio says more than that, in tuples
+    return Failure(ExitCode.LISTEN, f"cannot listen on port {port}: {why}")
 
 
 def scu_for(options: argparse.Namespace, log: Log) -> SCU:

@@ -76,6 +76,16 @@ def _write(path: str, text: str, mode: str = "w") -> None:
         raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{path}: {error.strerror or error}") from None
 
 
+def _replace(path: str, text: str) -> None:
+    """Write a whole report or none; what is no regular file, as /dev/stdout, is written to and stays what it is."""
+    path = os.path.realpath(path)
+    if not os.path.isfile(path):
+        _write(path, text)
+        return
+    _write(f"{path}.new", text)
+    os.replace(f"{path}.new", path)
+
+
 class Run:
     """The state of one run."""
 
@@ -199,8 +209,19 @@ class Run:
         """An instance has its result."""
         assert instance.result is not None  # that is what it says
         self._results.add(instance.result)
-        if instance.result.stored and self._acknowledged is not None:
-            self._acknowledged.add(instance.file)
+        if instance.result.stored:
+            self._remember(instance.file)
+
+    def _remember(self, file: OutgoingFile) -> None:
+        """Into the file of --resume; when it cannot be written, no more of that, and the rest is still sent."""
+        if (acknowledged := self._acknowledged) is None:
+            return
+        try:
+            acknowledged.add(file)
+        except OSError as error:
+            self._acknowledged = None
+            self._log.error(f"{self._options.resume}: {error.strerror} (--resume): what follows is not remembered")
+            self._results.codes.append(ExitCode.OUTPUT_NOT_WRITABLE)
 
     # What became of it.
 
@@ -240,8 +261,7 @@ class Run:
             if path is None:
                 continue
             try:
-                _write(f"{path}.new", made(run))
-                os.replace(f"{path}.new", path)
+                _replace(path, made(run))
             except (Failure, OSError) as error:
                 self._log.error(f"no report: {error}")
                 yield ExitCode.OUTPUT_NOT_WRITABLE

@@ -10,7 +10,7 @@ from ..services.errors import AssociationError
 from ..services.identifiers import IdentifierError
 from ..services.query.query import Finding, Match, QueryFailed
 from ..services.scu import SCU, LiveAssociation
-from .connection import leave, log_for, peer_of, scu_for, tell_agreement
+from .connection import at_peer, leave, log_for, peer_of, scu_for, tell_agreement
 from .exit_codes import ExitCode, for_error, for_status, worst
 from .extraction import Extraction
 from .interrupts import Interrupts
@@ -85,7 +85,7 @@ class Searching:
                         break
                 self.codes.append(leave(association, self._log, abort=self._options.abort))
         except AssociationError as error:
-            self._log.error(str(error))
+            self._log.error(at_peer(self._peer, error))
             self.codes.append(for_error(error))
         except KeyboardInterrupt:
             self._log.error("stopped from the keyboard")

@@ -204,9 +204,9 @@ def _escaped(character: str) -> str:
 
 
 def _as_text(_logger: Any, _method: str, line: EventDict) -> str:
-    """A structlog processor, the last: `I: event key=value`."""
+    """A structlog processor, the last: `I: event key=value`; what is not there is left out."""
     letter, event = LETTERS[line.pop("level")], line.pop("event")
-    values = "".join(f" {key}={_quoted(str(value))}" for key, value in line.items())
+    values = "".join(f" {key}={_quoted(str(value))}" for key, value in line.items() if value is not None)
     return f"{letter}: {event}{values}"
 
 

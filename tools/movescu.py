@@ -12,8 +12,7 @@ from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU, LiveAssociation
 from ..services.storage.storage import Storage
 from ..services.verification import Verification
-from .connection import FAMILIES, FOR_EVER, log_for, scu_for, tracer
-from .exit_codes import ExitCode, Failure
+from .connection import FAMILIES, FOR_EVER, cannot_listen, log_for, scu_for, tracer
 from .log import PeerLog
 from .options.command_line import UsageError
 from .querying import asked, check_directory, extended, refuse, transfer_syntaxes
@@ -79,8 +78,7 @@ class Moving(Retrieving):
             # A named address, since IPv6 sockets of all interfaces take IPv4 too.
             return RunningSCP(self._server(store), "::" if options.ip == "6" else "", options.listen_port)
         except OSError as error:
-            words = f"cannot listen on port {options.listen_port}: {error.strerror or error}"
-            raise Failure(ExitCode.LISTEN, words) from error
+            raise cannot_listen(options.listen_port, error) from error
 
     def _server(self, store: "FileStore") -> SCP:
         options = self.options

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ..services.archive.archive import Archive
 
 
+TOLD = 10
+"""Files that are told of one by one when they cannot be indexed."""
+
+
 def main(options: argparse.Namespace) -> int:
     """Bring the index up to date, and serve until a signal or termscu ends it."""
     serving = Serving(options, log_for(options))
@@ -40,7 +44,16 @@ class Serving(receiving.Receiving):
         self._destinations = _destinations(options.destinations)
         super().__init__(options, log)
         found = self._archive.found
+        for path in found.unreadable[:TOLD]:
+            self._log.warning("not indexed: no SOP instance, or not to be read", file=f"{self.directory}/{path}")
+        if len(found.unreadable) > TOLD:
+            self._log.warning(f"not indexed: {len(found.unreadable) - TOLD} files more", directory=self.directory)
         self._report.record("index", added=found.added, removed=found.removed, unreadable=len(found.unreadable))
+
+    @property
+    def directory(self) -> str:
+        """Where the archive is."""
+        return str(self._options.directory)
 
     def file_store(self) -> FileStore:
         """That of the archive, whose index is up to date then."""

@@ -19,10 +19,10 @@ from ..services.scp import SCP
 from ..services.service import Caller, Service
 from ..services.shutdown import Shutdown
 from ..services.storage.incoming import FileStore
-from ..services.storage.outcome import StoreOutcome
+from ..services.storage.outcome import OUT_OF_RESOURCES, StoreOutcome
 from ..services.storage.storage import Storage
 from ..services.verification import VERIFICATION, Verification
-from .connection import FAMILIES, FOR_EVER, report_for, tracer
+from .connection import FAMILIES, FOR_EVER, cannot_listen, report_for, tracer
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
@@ -57,6 +57,11 @@ class Receiving:
         self._listening = False
         self._store = self._opened()
 
+    @property
+    def directory(self) -> str:
+        """Where objects are written."""
+        return str(self._options.output_directory)
+
     def run(self) -> int:
         """Serve until a signal or termscu ends it; the exit code."""
         try:
@@ -74,8 +79,7 @@ class Receiving:
         except OSError as error:
             if self._listening:
                 raise
-            words = f"cannot listen on port {self._options.port}: {error.strerror or error}"
-            raise Failure(ExitCode.LISTEN, words) from error
+            raise cannot_listen(self._options.port, error) from error
 
     def _opened(self) -> FileStore:
         try:
@@ -182,6 +186,8 @@ class Receiving:
             self._failed += not stored
             self._counter.count(outcome.size)
             self._log.info(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address)
+            if outcome.status == OUT_OF_RESOURCES:
+                PeerLog(self._log).error("cannot write", directory=self.directory, why=outcome.error_comment)
             self._report.record(
                 "object",
                 outcome=outcome.outcome,

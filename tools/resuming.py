@@ -8,6 +8,7 @@ once more, which harms nobody, so nothing waits for the disk. A lock keeps two r
 import fcntl
 import json
 import os
+import stat
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,6 +37,9 @@ class Acknowledged:
             fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
             raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{self._path}: {error.strerror} (--resume)") from None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{self._path}: no regular file (--resume)")
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -66,7 +70,11 @@ class Acknowledged:
         return (file.sop_instance_uid, file.size) in self._known
 
     def add(self, file: OutgoingFile) -> None:
-        """The peer has acknowledged it."""
+        """The peer has acknowledged it.
+
+        Raises:
+            OSError: it cannot be written down.
+        """
         self._write({"peer": self._peer, "sop_instance_uid": file.sop_instance_uid, "bytes": file.size})
 
     def _write(self, entry: dict[str, Any]) -> None:

@@ -16,8 +16,8 @@ from ..services.query.models import Verb
 from ..services.query.retrieve_scu import Progress, RetrieveResult
 from ..services.scu import SCU, LiveAssociation
 from ..services.storage.incoming import FileStore
-from ..services.storage.outcome import StoreOutcome
-from .connection import leave, peer_of, report_for, tell_agreement
+from ..services.storage.outcome import OUT_OF_RESOURCES, StoreOutcome
+from .connection import at_peer, leave, peer_of, report_for, tell_agreement
 from .exit_codes import ExitCode, for_error, for_status, worst
 from .interrupts import Interrupts
 from .log import Log
@@ -97,7 +97,7 @@ class Retrieving(ABC):
             with self._bar, self.receiving():
                 self.ask(scu, requests)
         except AssociationError as error:
-            self.log.error(str(error))
+            self.log.error(at_peer(self.peer, error))
             self.codes.append(for_error(error))
         except KeyboardInterrupt:
             self.log.error("stopped from the keyboard")
@@ -161,11 +161,14 @@ class Retrieving(ABC):
         with self._lock:
             self._stored += outcome.status == 0
             self._bar.count(outcome.size)
-            say = self.log.info if outcome.status == 0 else self.log.error
-            why = {"why": outcome.error_comment} if outcome.error_comment else {}
-            say(f"object {outcome.outcome}", status=status_shown(outcome.status), peer=address, **why)
-            if outcome.status != 0:
-                self.codes.append(ExitCode.OUTPUT_NOT_WRITABLE if outcome.status >> 8 == 0xA7 else ExitCode.STATUS)
+            # What is no success has been told of as a warning, by the service that answered so.
+            self.log.info(f"object {outcome.outcome}", status=status_shown(outcome.status), peer=address)
+            if outcome.status == OUT_OF_RESOURCES:
+                directory = self.options.output_directory
+                self.log.error("cannot write", directory=directory, why=outcome.error_comment)
+                self.codes.append(ExitCode.OUTPUT_NOT_WRITABLE)
+            elif outcome.status != 0:
+                self.codes.append(ExitCode.STATUS)
             self._report.record(
                 "object",
                 outcome=outcome.outcome,

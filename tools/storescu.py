@@ -8,7 +8,7 @@ from ..services.scu import SCU, LiveAssociation
 from ..services.storage.inventing import Inventor
 from ..services.storage.outgoing import OutgoingFile, Unsendable, scan
 from ..services.storage.proposing import Batch, propose
-from .connection import leave, log_for, peer_of, report_for, scu_for, tell_agreement
+from .connection import at_peer, leave, log_for, peer_of, report_for, scu_for, tell_agreement
 from .exit_codes import ExitCode, for_error, worst
 from .interrupts import Interrupts
 from .log import Log
@@ -93,7 +93,7 @@ class Sending:
                     if not self._batch(scu, batch, progress):
                         return
             except AssociationError as error:
-                self._log.error(str(error))
+                self._log.error(at_peer(self._peer, error))
                 codes.append(for_error(error))
             except KeyboardInterrupt:
                 self._log.error("stopped from the keyboard")

@@ -110,6 +110,8 @@ class OutgoingFile:
         return status.st_size, status.st_mtime_ns, status.st_ino
 
     def _meta(self, fd: int, head: bytes, reading: Reading) -> FileMeta:
+        if not head:
+            raise NotSendable(f"{self.path}: the file is empty")
         if reading is Reading.DATA_SET or (reading is Reading.AUTOMATIC and not is_part10(head)):
             try:
                 return FileMeta("", "", guess_transfer_syntax(head), 0)
@@ -232,6 +234,10 @@ def guess_transfer_syntax(head: bytes) -> str:
         found = find(head, syntax, (SOP_CLASS_UID,), whole=False)
     except Truncated:
         found = {SOP_CLASS_UID: b""} if len(head) >= _HEAD else {}
+    except DataSetError:
+        if syntax != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN:
+            raise
+        raise DataSetError("it begins neither with a data element nor with a deflate stream (PS3.5 7.1, A.5)") from None
     if SOP_CLASS_UID not in found:
         raise DataSetError("no SOP Class UID (0008,0016)")
     return syntax
@@ -273,7 +279,7 @@ def _scan_directory(
             with os.scandir(directory) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            yield Unsendable(directory, str(error))
+            yield Unsendable(directory, f"{directory}: {error.strerror or error}")
             continue
         inside = []
         for entry in entries:
@@ -289,5 +295,7 @@ def look_at_file(path: Path, reading: Reading = Reading.AUTOMATIC) -> Iterator[O
     """The instance a file holds, or why it holds none."""
     try:
         yield OutgoingFile(path, reading)
-    except (OSError, NotPart10, NotSendable) as error:
+    except OSError as error:
+        yield Unsendable(path, f"{path}: {error.strerror or error}")
+    except (NotPart10, NotSendable) as error:
         yield Unsendable(path, str(error))
