@@ -16,8 +16,9 @@ from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU
 from dulcet.services.storage.storage import Storage
+from dulcet.services.verification import Verification
 from pydicom.dataset import Dataset
-from tool_runs import SERVERS, Ran, Tool, dicom_file, free_port, names, serving
+from tool_runs import LIMIT, SERVERS, Ran, Tool, dicom_file, free_port, names, process, serving
 from wire_peers import Wire, answering
 
 SENDERS = ("storescu", "dcmsend")
@@ -59,6 +60,7 @@ def archive(folder: Path, files: list[Path], **destinations: Entity) -> SCP:
     study = Dataset()
     study.StudyInstanceUID = "1.2"
     services = [
+        Verification(),
         Storage(folder / "archive"),
         Query(lambda _keys, _operation: [study]),
         Retrieve(lambda _keys, _operation: files, destinations),
@@ -305,6 +307,30 @@ def test_what_was_acknowledged_does_not_fit_on_the_disk(tool: Tool, good: list[P
     assert names(tmp_path / "archive") == ["CT.1.2.1", "CT.1.2.2"]
     assert ran.err == "E: sent: File too large (--resume): what follows is not remembered\n"
     assert ran.out.startswith("2 of 2 files stored at ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["table"],
+        ["findscu", "--help"],
+        ["echoscu"],
+        ["echoscu", "--json"],
+        ["storescu", "--json"],
+        ["findscu", *KEYS],
+        ["findscu", "--json", *KEYS],
+    ],
+    ids=" ".join,
+)
+def test_standard_output_on_a_full_disk(good: list[Path], tmp_path: Path, words: list[str]) -> None:
+    with archive(tmp_path, good).running() as running, Path("/dev/full").open("w") as full:
+        peer = ["127.0.0.1", running.port] if words[-1] not in ("--help", "table") else []
+        files = good if words[0] == "storescu" else []
+        with process(*words, *peer, *files, stdout=full) as ran:
+            err = ran.communicate(timeout=LIMIT)[1]
+    name = "dulcet" if words == ["--help"] else f"dulcet {words[0]}"
+    assert (ran.returncode, err) == (43, f"{name}: standard output: No space left on device\n")
 
 
 def test_a_device_remembers_nothing(tool: Tool, good: list[Path]) -> None:

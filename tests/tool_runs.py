@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
@@ -181,14 +181,16 @@ def names(directory: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def process(*words: object, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+def process(
+    *words: object, cwd: Path | None = None, stdout: int | IO[str] = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     """`python -m dulcet` as a process of its own; killed if it is still there at the end."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     started = subprocess.Popen(
         [sys.executable, "-m", "dulcet", *map(str, words)],
         cwd=cwd or ROOT,
         env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )

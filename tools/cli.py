@@ -5,6 +5,7 @@ A tool is a module beside this one with `main(argv) -> int`, loaded when it is c
 tool.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ NETWORK_TOOLS = (
 )
 """Those whose options stand in `options`."""
 
+_OF_STDOUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to standard output fails with, when nobody reads on or its disk is full; it has no file name."""
 _HELP_WORDS = ("-h", "--help", "help")
 
 
@@ -56,6 +59,15 @@ def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
     """The console script: the exit code of the tool that was called."""
     words = list(sys.argv[1:] if argv is None else argv)
     name = os.path.basename(sys.argv[0] if program is None else program)
+    try:
+        code = _main(name, words)
+        sys.stdout.flush()
+        return code
+    except OSError as error:
+        return _cannot_print("dulcet", error)
+
+
+def _main(name: str, words: list[str]) -> int:
     if name in TOOLS:
         return run(name, words)
     if not words:
@@ -90,11 +102,9 @@ def run(tool: str, argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _tell(tool, options, "stopped from the keyboard", ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads on; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILURE
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STDOUT:
+            return _cannot_print(f"dulcet {tool}", error)
         if not _expected(error):
             raise
         if _in_detail(argv):
@@ -110,6 +120,15 @@ def _call(tool: str, given: "Sequence[str] | argparse.Namespace") -> int:
     code: int = module.main(given)
     sys.stdout.flush()
     return code
+
+
+def _cannot_print(who: str, error: OSError) -> int:
+    """Standard output takes no more: say so, and end quietly. Python would complain once more when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ExitCode.FAILURE
+    print(f"{who}: standard output: {error.strerror}", file=sys.stderr)
+    return ExitCode.OUTPUT_NOT_WRITABLE
 
 
 def _ended(end: SystemExit) -> int:
