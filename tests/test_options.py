@@ -361,6 +361,8 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("PGMQR", "--durability crash-safe", "durability", "crash-safe"),
     ("PQ", "--check-called-aetitle", "check_called_aetitle", True),
     ("PQR", "--allow-calling-aetitle A --allow-calling-aetitle B", "allow_calling_aetitle", ["A", "B"]),
+    ("PQR", "--allow-address 10.0.0.0/8 --allow-address ::1", "allow_address", ["10.0.0.0/8", "::1/128"]),
+    ("PQR", "--proxy-network 192.0.2.0/24", "proxy_network", ["192.0.2.0/24"]),
     ("P", "--exec-timeout 5", "exec_timeout", 5.0),
     ("P", "--exec-concurrency 2", "exec_concurrency", 2),
     ("Q", "--port 104", "port", 104),
@@ -544,6 +546,9 @@ REFUSED = [
     ("storescp", "1 -xs", "-xcr/--exec-on-reception"),
     ("storescp", "1 -lc file", "does not have this option of DCMTK's: use -ll"),
     ("storescp", "1 --inetd", "does not have this option"),
+    ("storescp", "1 --allow-address 10.0.0.1/8", "'10.0.0.1/8' is no network; give one as 10.0.0.0/8"),
+    ("dcmrecv", "1 --proxy-network loadbalancer", "is no network"),
+    ("storescp", "1 +ac", "use --allow-address"),
     ("echoscu", "@/nowhere/at/all h 1", "@/nowhere/at/all"),
 ]
 

@@ -110,6 +110,8 @@ class Receiving:
             log=PeerLog(self._log),
             maximum_length=options.max_pdu & ~1,  # fragments are even (PS3.8 E.1), so an odd maximum is never used
             maximum_associations=options.max_associations,
+            allowed_addresses=options.allow_address or None,
+            proxy_networks=options.proxy_network,
             calling_ae_titles=frozenset(options.allow_calling_aetitle) or None,
             **self.policy(),
         )

@@ -15,6 +15,7 @@ from . import archive_rows as archive
 from . import bulk_rows as bulk
 from . import query_rows as queries
 from . import values
+from .access_rows import ACCESS
 from .row import Option
 from .tls_rows import TLS
 from .transfer_syntaxes import (
@@ -77,14 +78,6 @@ _PROTOCOL_FAMILY = (
 _TITLES = (
     Option("M EUPTFGMSQ", "-aet --aetitle TITLE", "our own AE title", values.ae_title, "{TOOL}"),
     Option("M EUTFGMS", "-aec --call TITLE", "AE title of the peer", values.ae_title, "ANY-SCP"),
-    Option("O PQ", "--check-called-aetitle", "reject associations that call another title than -aet"),
-    Option(
-        "O PRQ",
-        "--allow-calling-aetitle TITLE",
-        "reject all calling titles but this; may be repeated",
-        values.ae_title,
-        repeat=True,
-    ),
 )
 
 _NEGOTIATION = (
@@ -267,6 +260,7 @@ GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     ("general", _GENERAL),
     ("internet protocol", _PROTOCOL_FAMILY),
     ("application entity titles", (*bulk.TITLES, *_TITLES)),
+    ("who may connect", ACCESS),
     ("archive", archive.ARCHIVE),
     ("keys", queries.KEYS),
     ("query models", queries.MODELS),

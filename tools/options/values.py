@@ -79,6 +79,16 @@ def ae_title(word: str) -> str:
     return title
 
 
+def network(word: str) -> str:
+    """A network, or an address."""
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(word))
+    except ValueError:
+        raise ValueError(f"{word!r} is no network; give one as 10.0.0.0/8 or 2001:db8::/32, or an address") from None
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """One of a few words."""
 
