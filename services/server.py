@@ -56,6 +56,8 @@ class Server:
         )
         self._listener.start()
         self.port = self._listener.port
+        for service in self.scp.services:
+            service.resume()
 
     async def work(self, do: Callable[..., T], *arguments: Any) -> T:
         """Run something that may block in the pool. It is waited for even when nobody needs its result any more."""

@@ -104,6 +104,9 @@ class Service:
         """Answer the SOP class extended negotiation of an abstract syntax (PS3.7 D.3.3.5); None says nothing to it."""
         return None
 
+    def resume(self) -> None:
+        """Take up what was left undone, on the event loop: a server begins to listen. Most have nothing of the kind."""
+
     def open_sink(self, caller: Caller, context: AcceptedContext, request: Request) -> Sink:
         """Where the data set of a request shall go. Memory, 16 MiB at most, unless a service knows better."""
         return Memory()

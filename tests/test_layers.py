@@ -34,7 +34,8 @@ ENDPOINTS = {
     "services/association_aio.py": {"asyncio"},  # a connection and an event loop for the steps of the services
     "services/serving.py": {"asyncio"},  # awaits what async services answer on a blocking association
     "services/normalized/commitment.py": {"asyncio"},  # awaits a report that is heard elsewhere
-    "services/normalized/commitment_scp.py": {"asyncio"},  # reports after its response, and tries again later
+    "services/normalized/commitment_scp.py": {"asyncio"},  # looks and reports after its response
+    "services/normalized/commitment_reporting.py": {"asyncio"},  # tries again later
     "services/storage/stored_files.py": {"threading", "time"},  # a lock for its index; what time a directory changed
     "services/normalized/procedure_step.py": {"threading"},  # a lock: steps change one at a time
     "services/query/sub_operations.py": {"asyncio"},  # objects going out while responses do

@@ -44,6 +44,9 @@ PENDING_WITH_WARNING = 0xFF01
 BATCH = 500
 """Files entered in one transaction."""
 
+JOURNAL = ".commitments"
+"""Directory of the storage commitment requests that are not reported on yet; no object is below a name with a dot."""
+
 Progress = Callable[[int, int], None]
 """Told of files looked at, and of how many there are to look at."""
 
@@ -106,7 +109,7 @@ class Archive:
             _Storing(self, log=log, **storage),
             _Finding(self),
             _Retrieving(self, destinations, log=log),
-            StorageCommitment(self.committed, entities=destinations, log=log),
+            StorageCommitment(self.committed, entities=destinations, journal=self.directory / JOURNAL, log=log),
         )
         """What to give an `SCP`."""
 

@@ -2,24 +2,26 @@
 
     SCP("ARCHIVE", [Storage(store), StorageCommitment(StoredFiles("incoming"), entities={"MODALITY": modality})])
 
-A report goes out on the association of the request while that stands, else on one of our own to the entity that asked,
-on which we propose to be SCP (J.3.3.1). It is repeated, a few times, until somebody has answered it: an answer ends the
-matter, whatever it says. Where an association breaks after the report and before the answer it may arrive twice; its
-Transaction UID tells.
+Requests are taken here; how a report finds its way is in `commitment_reporting`, and how one survives a restart, where
+that is wanted, in `commitment_journal`.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
-from ...acse.agreement import AcceptedContext
-from ...dimse import messages
-from ...dimse.status import MISSING_ATTRIBUTE, NO_SUCH_ACTION_TYPE, NO_SUCH_SOP_INSTANCE, PROCESSING_FAILURE, Status
-from ...dul.errors import ProtocolError
-from ...dul.items import RoleSelection
-from ..entity import Entity
+from ...dimse.status import (
+    MISSING_ATTRIBUTE,
+    NO_SUCH_ACTION_TYPE,
+    NO_SUCH_SOP_INSTANCE,
+    PROCESSING_FAILURE,
+    RESOURCE_LIMITATION,
+)
 from ..log import Log, logger, place
-from ..service import Caller, Invoke
+from ..service import Invoke
 from .commitment import (
     REFERENCED_SOP_SEQUENCE,
     REQUEST_STORAGE_COMMITMENT,
@@ -28,11 +30,11 @@ from .commitment import (
     CommitmentReports,
     CommitmentResult,
     FailedInstance,
-    Instance,
     references,
-    report_information,
     transaction_of,
 )
+from .commitment_journal import CommitmentJournal, PendingCommitment
+from .commitment_reporting import RETRIES, Entities, Reporter
 from .normalized import Normalized, NormalizedOperation, ServiceFailure
 
 Check = Callable[[str, str], bool | int]
@@ -40,8 +42,21 @@ Check = Callable[[str, str], bool | int]
 PS3.3 C.14.1.1. Runs in a thread."""
 DUPLICATE_TRANSACTION_UID = 0x0131
 """Failure Reason: the transaction is under way already."""
-RETRIES = (2.0, 10.0, 60.0)
-"""Seconds before each further association for a report that could not be delivered."""
+AT_MOST = 100
+"""Reports under way for one peer: far more than one that waits for its answers ever has."""
+PEERS = 10
+"""As many times that for all peers together: titles are easily made up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A request that will be reported on."""
+
+    pending: PendingCommitment
+    operation: NormalizedOperation | None = None
+    """None if it is of the journal."""
+    before: "asyncio.Task[None] | None" = None
+    """The one before it on its association."""
 
 
 class StorageCommitment(Normalized):
@@ -56,7 +71,14 @@ class StorageCommitment(Normalized):
         settings: of the associations we request; see `Settings`.
         retrieve_ae_title: told to peers as the title to retrieve from; None leaves it out.
         reports: hears what others report to us, where we are also a user of this service.
+        journal: a directory in which requests are kept until they are reported on. What a stop or a crash left there is
+            looked at and reported when a server begins to listen. None: they are forgotten with the process.
+        at_most: reports under way for one peer; further requests of it are refused with 0213H, resource limitation
+            (PS3.7 C.5.22). For all peers together it is ten times that.
         log: told of every report; by default dulcet's own.
+
+    Raises:
+        OSError: the journal cannot be read.
     """
 
     proposes = (STORAGE_COMMITMENT,)
@@ -65,167 +87,157 @@ class StorageCommitment(Normalized):
         self,
         check: Check,
         *,
-        entities: Mapping[str, Entity] | Callable[[str], Entity | None] | None = None,
+        entities: Entities | None = None,
         same_association: bool = True,
         retries: Sequence[float] = RETRIES,
         settings: Mapping[str, Any] | None = None,
         retrieve_ae_title: str | None = None,
         reports: CommitmentReports | None = None,
+        journal: "PathLike[str] | str | None" = None,
+        at_most: int = AT_MOST,
         log: Log | None = None,
     ) -> None:
         on_event_report = None if reports is None else reports.report
         super().__init__((STORAGE_COMMITMENT,), on_action=self._requested, on_event_report=on_event_report)
         self._check = check
-        self._entity = entities if callable(entities) else (entities or {}).get
         self._same_association = same_association
-        self._retries = tuple(retries)
-        self._settings = dict(settings or {})
         self._retrieve_ae_title = retrieve_ae_title or ""
         self._log = log or logger()
+        self._reporter = Reporter(entities, retries, settings or {}, self._log)
+        self._at_most = at_most
         self._under_way: set[str] = set()
-        self._tasks: dict[Invoke, asyncio.Task[None]] = {}  # the last one of each association
+        self._reports: Counter[str] = Counter()  # under way, by who asked
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last: dict[Invoke, asyncio.Task[None]] = {}  # the last one of each association
+        self._journal = None if journal is None else CommitmentJournal(journal)
+        self._left = self._read_journal()
+
+    def _read_journal(self) -> list[PendingCommitment]:
+        if self._journal is None:
+            return []
+        left, unreadable = self._journal.pending()
+        for name in unreadable:
+            self._log.warning("storage commitment journal: not a request", file=name)
+        return left
+
+    def resume(self) -> None:
+        """Take up what a stop or a crash left in the journal."""
+        for pending in self._left:
+            self._under_way.add(pending.transaction_uid)
+            received = _Received(pending)
+            self._begin(received, self._fulfil(received))
+        self._left = []
+
+    # ---- requests ----
 
     async def _requested(self, operation: NormalizedOperation) -> None:
-        """The N-ACTION: success says that we will look into it (J.3.2.1.3)."""
+        """The N-ACTION: success says that we have received it, and will look (J.3.2.1.3)."""
         if operation.sop_instance_uid != STORAGE_COMMITMENT_INSTANCE:
             raise ServiceFailure(NO_SUCH_SOP_INSTANCE)
         if operation.type_id != REQUEST_STORAGE_COMMITMENT:
             raise ServiceFailure(NO_SUCH_ACTION_TYPE)
         uid = transaction_of(operation.dataset)
         assert operation.dataset is not None  # or there was no transaction
-        instances = [instance for instance, _ in references(operation.dataset)]
+        instances = tuple(instance for instance, _ in references(operation.dataset))
         if not instances:
             raise ServiceFailure(MISSING_ATTRIBUTE, "no instances", offending=[REFERENCED_SOP_SEQUENCE])
         caller = operation.caller
-        before = self._tasks.get(caller.invoke)
-        # The response leaves before the task has its turn.
-        task = asyncio.get_running_loop().create_task(self._fulfil(operation, uid, instances, before))
-        self._tasks[caller.invoke] = task
-        task.add_done_callback(lambda done: self._over(caller, done))
+        pending = PendingCommitment(uid, instances, caller.agreement.calling_ae_title, caller.ae_title)
+        if self._reports[pending.calling_ae_title] >= self._at_most or self._reports.total() >= PEERS * self._at_most:
+            raise ServiceFailure(RESOURCE_LIMITATION, "too many storage commitments under way")
+        received = _Received(pending, operation, self._last.get(caller.invoke))
+        if uid in self._under_way:
+            self._begin(received, self._refuse_duplicate(received))
+            return
+        self._under_way.add(uid)
+        await self._keep(received)
 
-    def _over(self, caller: Caller, task: "asyncio.Task[None]") -> None:
-        if self._tasks.get(caller.invoke) is task:
-            del self._tasks[caller.invoke]
+    async def _keep(self, received: "_Received") -> None:
+        """Put a request where no crash can take it, and begin; the response leaves before the task has its turn."""
+        entering = asyncio.ensure_future(self._enter(received.pending))
+        try:
+            await asyncio.shield(entering)
+        except OSError as error:
+            self._under_way.discard(received.pending.transaction_uid)
+            self._log.error("storage commitment journal: cannot be written", error=error.strerror)
+            raise ServiceFailure(RESOURCE_LIMITATION, "the request cannot be kept") from error
+        except asyncio.CancelledError:  # the peer is gone; what it asked for is brought to its end all the same
+            self._begin(received, self._fulfil(received, entering))
+            raise
+        self._begin(received, self._fulfil(received))
+
+    async def _enter(self, pending: PendingCommitment) -> None:
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.enter, pending)
+
+    # ---- under way ----
+
+    def _begin(self, received: "_Received", work: Coroutine[Any, Any, None]) -> None:
+        """Begin what ends in a report."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        self._reports[received.pending.calling_ae_title] += 1
+        if received.operation is not None:
+            self._last[received.operation.caller.invoke] = task
+        task.add_done_callback(lambda done: self._over(received, done))
+
+    def _over(self, received: "_Received", task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._reports[received.pending.calling_ae_title] -= 1
+        self._reports += Counter()  # drops those of whom there are none
+        operation = received.operation
+        if operation is not None and self._last.get(operation.caller.invoke) is task:
+            del self._last[operation.caller.invoke]
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             self._log.warning("storage commitment was not reported: the server has stopped")
         elif error is not None:
             self._log.error("storage commitment failed", error=type(error).__name__, at=place(error))
 
-    async def _fulfil(
-        self, operation: NormalizedOperation, uid: str, instances: list[Instance], before: "asyncio.Task[None] | None"
-    ) -> None:
-        """Look, and report; on one association in the order of the requests."""
-        caller = operation.caller
-        if uid in self._under_way:
-            duplicate = (FailedInstance(*each, DUPLICATE_TRANSACTION_UID) for each in instances)
-            result = CommitmentResult(uid, (), tuple(duplicate), self._retrieve_ae_title)
-            await self._report(operation, result, before)
-            return
-        self._under_way.add(uid)
-        try:
-            result = await caller.work(self._look, uid, instances)
-            await self._report(operation, result, before)
-        finally:
-            self._under_way.discard(uid)
+    async def _refuse_duplicate(self, received: "_Received") -> None:
+        """Report that the transaction is under way already."""
+        pending = received.pending
+        failed = tuple(FailedInstance(*each, DUPLICATE_TRANSACTION_UID) for each in pending.instances)
+        await self._report(received, CommitmentResult(pending.transaction_uid, (), failed, self._retrieve_ae_title))
 
-    def _look(self, uid: str, instances: list[Instance]) -> CommitmentResult:
+    async def _fulfil(self, received: "_Received", entering: "asyncio.Future[None] | None" = None) -> None:
+        """Look, report, and forget."""
+        pending = received.pending
+        try:
+            if entering is not None:
+                await asyncio.wait([entering])
+            await self._report(received, await asyncio.to_thread(self._look, pending))
+            if self._journal is not None:
+                await asyncio.to_thread(self._journal.strike, pending)
+        finally:
+            self._under_way.discard(pending.transaction_uid)
+
+    async def _report(self, received: "_Received", result: CommitmentResult) -> None:
+        """Report; on one association in the order of the requests."""
+        if received.before is not None:
+            await asyncio.wait([received.before])
+        operation = received.operation if self._same_association else None
+        same = None if operation is None else (operation.caller.invoke, operation.context)
+        await self._reporter.report(received.pending, result, same)
+
+    def _look(self, pending: PendingCommitment) -> CommitmentResult:
         """Check every instance; in a thread."""
         committed, failed = [], []
-        for instance in instances:
-            reason = self._reason(instance)
+        for instance in pending.instances:
+            reason = self._reason(*instance)
             if reason:
                 failed.append(FailedInstance(*instance, reason))
             else:
                 committed.append(instance)
-        return CommitmentResult(uid, tuple(committed), tuple(failed), self._retrieve_ae_title)
+        return CommitmentResult(pending.transaction_uid, tuple(committed), tuple(failed), self._retrieve_ae_title)
 
-    def _reason(self, instance: Instance) -> int:
+    def _reason(self, sop_class_uid: str, sop_instance_uid: str) -> int:
         """Why an instance is not safe; 0 if it is."""
         try:
-            found = self._check(*instance)
+            found = self._check(sop_class_uid, sop_instance_uid)
         except Exception as error:  # noqa: BLE001  # the application's check: nothing is safe that it cannot find
             self._log.error("storage commitment check failed", error=type(error).__name__, at=place(error))
             return PROCESSING_FAILURE
         if found is True:
             return 0
         return NO_SUCH_SOP_INSTANCE if found is False else int(found)
-
-    # ---- the report ----
-
-    async def _report(
-        self, operation: NormalizedOperation, result: CommitmentResult, before: "asyncio.Task[None] | None"
-    ) -> None:
-        """Report until somebody has answered."""
-        caller = operation.caller
-        if before is not None:
-            await asyncio.wait([before])
-        answer, where = None, "same"
-        if self._same_association:
-            answer = await self._on_same(caller, operation.context, result)
-        if answer is None:
-            answer, where = await self._on_new(caller, result), "new"
-        fields = {
-            "peer": caller.agreement.calling_ae_title,
-            "transaction": result.transaction_uid,
-            "committed": len(result.committed),
-            "failed": len(result.failed),
-        }
-        if answer is None:
-            self._log.error("storage commitment not reported", **fields)
-        else:
-            level = self._log.info if answer.category in ("success", "warning") else self._log.warning
-            level("storage commitment reported", association=where, status=f"0x{answer:04X}", **fields)
-
-    async def _on_same(self, caller: Caller, context: AcceptedContext, result: CommitmentResult) -> Status | None:
-        """The answer on the association of the request; None if that does not stand any more."""
-        from ..identifiers import encode
-
-        event_type_id, information = report_information(result)
-        request = messages.N_EVENT_REPORT_RQ(
-            message_id=0,
-            affected_sop_class_uid=STORAGE_COMMITMENT,
-            affected_sop_instance_uid=STORAGE_COMMITMENT_INSTANCE,
-            event_type_id=event_type_id,
-        )
-        try:
-            response = await caller.invoke(context, request, encode(information, context.transfer_syntax))
-        except ProtocolError:  # it ended, or is about to
-            return None
-        return response.message.status
-
-    async def _on_new(self, caller: Caller, result: CommitmentResult) -> Status | None:
-        """The answer on an association of our own; None if nobody could be asked."""
-        title = caller.agreement.calling_ae_title
-        entity = self._entity(title)
-        if entity is None:
-            self._log.warning("storage commitment: entity not known", title=title)
-            return None
-        for seconds in (0.0, *self._retries):
-            await asyncio.sleep(seconds)
-            answer = await self._attempt(caller.ae_title, entity, result)
-            if answer is not None:
-                return answer
-        return None
-
-    async def _attempt(self, ae_title: str, entity: Entity, result: CommitmentResult) -> Status | None:
-        from .. import aio
-
-        event_type_id, information = report_information(result)
-        answer = None
-        try:
-            scu = aio.SCU(ae_title, **self._settings)
-            role = RoleSelection(STORAGE_COMMITMENT, False, True)
-            async with await scu.associate(entity, [STORAGE_COMMITMENT], roles=[role]) as association:
-                context = association.agreement.context_for(STORAGE_COMMITMENT)
-                if context is not None and not context.scp:
-                    self._log.warning("storage commitment: role of SCP not accepted", entity=str(entity))
-                    return None
-                reported = await association.n_event_report(
-                    STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, event_type_id, information
-                )
-                answer = reported.status
-        except ProtocolError as error:  # after the answer, only the release can have failed
-            if answer is None:
-                self._log.warning("storage commitment: entity not reached", entity=str(entity), error=str(error))
-        return answer
