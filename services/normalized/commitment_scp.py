@@ -9,6 +9,7 @@ that is wanted, in `commitment_journal`.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -39,11 +40,13 @@ from .normalized import Normalized, NormalizedOperation, ServiceFailure
 
 Check = Callable[[str, str], bool | int]
 """(SOP Class UID, SOP Instance UID) to True: it is safe; False: there is no such instance; or a Failure Reason of
-PS3.3 C.14.1.1. Runs in a thread."""
+PS3.3 C.14.1.1. Runs in a thread of its own, two at most at a time."""
 DUPLICATE_TRANSACTION_UID = 0x0131
 """Failure Reason: the transaction is under way already."""
 AT_MOST = 100
 """Reports under way for one peer: far more than one that waits for its answers ever has."""
+LOOKS = 2
+"""Requests looked at, at a time: who asks for much must not keep others from the disk, or from the server's threads."""
 PEERS = 10
 """As many times that for all peers together: titles are easily made up."""
 
@@ -103,6 +106,7 @@ class StorageCommitment(Normalized):
         self._same_association = same_association
         self._retrieve_ae_title = retrieve_ae_title or ""
         self._log = log or logger()
+        self._lookers = ThreadPoolExecutor(LOOKS, thread_name_prefix="dulcet storage commitment")
         self._reporter = Reporter(entities, retries, settings or {}, self._log)
         self._at_most = at_most
         self._under_way: set[str] = set()
@@ -206,7 +210,8 @@ class StorageCommitment(Normalized):
         try:
             if entering is not None:
                 await asyncio.wait([entering])
-            await self._report(received, await asyncio.to_thread(self._look, pending))
+            looking = asyncio.get_running_loop().run_in_executor(self._lookers, self._look, pending)
+            await self._report(received, await looking)
             if self._journal is not None:
                 await asyncio.to_thread(self._journal.strike, pending)
         finally:
