@@ -16,7 +16,7 @@ from dulcet.services.identifiers import encode
 from dulcet.services.query.keys import keys
 from dulcet.services.query.receiving import COMMON_STORAGE, ENCAPSULATED, ReceivedObject, storage_proposals
 from dulcet.services.query.retrieve import Retrieve
-from dulcet.services.query.retrieve_scu import RetrieveResult, classes_of, merged, retrieve_identifier
+from dulcet.services.query.retrieve_scu import RetrieveResult, classes_of, retrieve_identifier
 from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
 from pydicom.dataset import Dataset
@@ -35,7 +35,6 @@ from dulcet import (
     Operation,
     Progress,
     Service,
-    Status,
     Storage,
     Timeouts,
     Verification,
@@ -365,17 +364,3 @@ def test_classes_over_several_associations(serve: Serve, tmp_path: Path) -> None
     )
     assert got == {"1.2.3.1", "1.2.3.2", "1.2.4.1"}
     assert (result.status, result.completed, result.failed, result.failed_sop_instances) == (0x0000, 3, 0, ())
-
-
-def test_merging() -> None:
-    def one(status: int, completed: int = 0, failed: int = 0, uids: tuple[str, ...] = ()) -> RetrieveResult:
-        return RetrieveResult(Status(status), completed, failed, failed_sop_instances=uids)
-
-    alone = one(0xB000, 1, 1, ("a",))
-    assert merged([alone], ["b"]) is alone
-    both = merged([one(0xB000, 1, 1, ("a",)), one(0xB000, 1, 1, ("b",))], ["a", "b"])
-    assert (both.status, both.completed, both.failed) == (0x0000, 2, 0)
-    some = merged([one(0xB000, 1, 2, ("a", "c")), one(0xB000, 1, 2, ("b", "c"))], ["a", "b"])
-    assert (some.status, some.failed, some.failed_sop_instances) == (0xB000, 1, ("c",))
-    assert merged([one(0x0000, 1), one(0xFE00)], ["a"]).status == 0xFE00
-    assert merged([one(0xA702), one(0xA702)], []).status == 0xA702

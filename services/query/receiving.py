@@ -26,7 +26,16 @@ from ..steps import Steps
 from ..storage.incoming import FileStore
 from ..storage.outcome import StoreOutcome
 from ..storage.storage import Storage
-from ..transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, LETTERS, UNCOMPRESSED
+from ..transfer_syntaxes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    LETTERS,
+    LOSSLESS,
+    LOSSY,
+    UNCOMPRESSED,
+)
 from .retrieve_scu import RetrieveResult, get
 
 OBJECT_LIMIT = 1 << 30
@@ -51,6 +60,11 @@ UNENCAPSULATED = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 """What every archive can send."""
 ENCAPSULATED = tuple(uid for uid in dict.fromkeys(LETTERS.values()) if uid not in UNCOMPRESSED)
 """What archives keep objects in, too: sent as they are, they need not be decompressed."""
+ANY_SYNTAX = (
+    *dict.fromkeys((*ENCAPSULATED, *sorted(LOSSLESS), *sorted(LOSSY))),
+    *(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN),
+)
+"""Whatever an object may be kept in, besides what every archive can send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class StorageProposal:
     """What one association of a C-GET proposes."""
 
     contexts: tuple[Proposed, ...]
-    """Two for each class: objects that are not compressed, and those that are."""
+    """At least two for each class: objects that are not compressed, and those that are."""
     roles: tuple[RoleSelection, ...]
     """We are SCP of each (PS3.7 D.3.3.4)."""
 
@@ -66,18 +80,23 @@ class StorageProposal:
 def storage_proposals(sop_classes: Iterable[str] = (), *, reserved: int = 1) -> list[StorageProposal]:
     """What to propose for storage classes, over as many associations as they need.
 
+    An acceptor chooses one transfer syntax of a context: each has a context of its own, if all fit one association.
+
     Args:
         sop_classes: the classes that may come; none: `COMMON_STORAGE`.
         reserved: presentation contexts that are needed for something else, the C-GET itself.
     """
     classes = tuple(dict.fromkeys(sop_classes)) or COMMON_STORAGE
-    room = (MAXIMUM_CONTEXTS - reserved) // 2
-    return [_proposal(classes[start : start + room]) for start in range(0, len(classes), room)]
+    room = MAXIMUM_CONTEXTS - reserved
+    if len(classes) * (1 + len(ANY_SYNTAX)) <= room:
+        return [_proposal(classes, [UNENCAPSULATED, *((syntax,) for syntax in ANY_SYNTAX)])]
+    some = [classes[start : start + room // 2] for start in range(0, len(classes), room // 2)]
+    return [_proposal(each, [UNENCAPSULATED, ENCAPSULATED]) for each in some]
 
 
-def _proposal(classes: Sequence[str]) -> StorageProposal:
+def _proposal(classes: Sequence[str], contexts: Sequence[tuple[str, ...]]) -> StorageProposal:
     return StorageProposal(
-        tuple((uid, syntaxes) for uid in classes for syntaxes in (UNENCAPSULATED, ENCAPSULATED)),
+        tuple((uid, syntaxes) for uid in classes for syntaxes in contexts),
         tuple(RoleSelection(uid, scu=False, scp=True) for uid in classes),
     )
 

@@ -1,7 +1,7 @@
 """Retrieve as SCU (PS3.4 C.4.2, C.4.3): C-MOVE, by which an archive sends objects to an entity it knows, and C-GET, by
 which it sends them back on the association of the request."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,12 +201,13 @@ def _result(answer: Answered, last: Progress) -> RetrieveResult:
     """The final response; numbers it does not have are those of the last pending one."""
     told = _progress(answer.message)
     status = answer.message.status
-    left = 0 if status.is_success or status.is_warning else last.remaining
+    counts = [_first(*both) for both in ((told.completed, last.completed), (told.failed, last.failed))]
+    counts.append(_first(told.warning, last.warning))
+    all_there_were = sum(_first(number) for number in (last.remaining, last.completed, last.failed, last.warning))
+    left = 0 if status.is_success or status.is_warning else max(all_there_were - sum(counts), 0)
     return RetrieveResult(
         status,
-        _first(told.completed, last.completed),
-        _first(told.failed, last.failed),
-        _first(told.warning, last.warning),
+        *counts,
         _first(told.remaining, left),
         _failed_instances(answer),
         answer.message.error_comment or "",
@@ -237,25 +238,3 @@ def classes_of(dataset: Dataset) -> tuple[str, ...]:
         if uids:
             return (str(uids),) if isinstance(uids, str) else tuple(map(str, uids))
     return ()
-
-
-def merged(results: Sequence[RetrieveResult], received: Iterable[str]) -> RetrieveResult:
-    """One result of a C-GET over several associations, on each of which the classes of the others failed.
-
-    Args:
-        results: those of the associations; at least one.
-        received: SOP Instance UIDs that came on any of them.
-    """
-    if len(results) == 1:
-        return results[0]
-    came = set(received)
-    missing = dict.fromkeys(uid for each in results for uid in each.failed_sop_instances if uid not in came)
-    worst = max(results, key=lambda each: (each.status.is_failure, each.status.is_cancel, not each.status.is_success))
-    completed, warning = (sum(getattr(each, name) for each in results) for name in ("completed", "warning"))
-    failed = max(len(missing), min(each.failed for each in results) if not came else 0)
-    status = worst.status
-    if not failed and not status.is_cancel and any(each.completed for each in results):
-        status = Status(0x0000) if not warning else Status(0xB000)
-    return RetrieveResult(
-        status, completed, failed, warning, worst.remaining, tuple(missing), worst.error_comment, results[-1].message_id
-    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..storage.outcome import StoreOutcome
     from .models import QueryExtension, Verb
-    from .receiving import ReceivedObject, Store
+    from .receiving import Store
     from .retrieve_scu import RetrieveResult, Watch
     from .walked import Image
 
@@ -153,8 +153,9 @@ class QueryUser(Generic[R, F]):
         on_stored: "Callable[[StoreOutcome], None] | None" = None,
         **keys: Any,
     ) -> R:
-        """Have a peer send objects back: associate, C-GET, release; over several associations if 128 presentation
-        contexts do not suffice for the storage classes.
+        """Have a peer send objects back: associate, C-GET, release. Over several associations if 128 presentation
+        contexts do not suffice for the storage classes, or if something is kept in a transfer syntax that the peer did
+        not choose at first; no instance is stored twice.
 
         Args:
             peer: who has them.
@@ -162,7 +163,8 @@ class QueryUser(Generic[R, F]):
             store: a `FileStore`, its directory, or a function of a `ReceivedObject` that returns a status or None.
             level: as for `move`.
             model: as for `find`.
-            sop_classes: storage classes to propose; by default those that `what` names, else the usual ones.
+            sop_classes: storage classes to propose; by default those that `what` names, else those the peer tells by
+                C-FIND, else the usual ones.
             extension: as for `find`.
             progress: as for `move`.
             on_stored: called with the outcome of each object a store was given.
@@ -170,11 +172,13 @@ class QueryUser(Generic[R, F]):
 
         Returns and raises: as `move`.
         """
+        from .getting import Getting, getting
         from .retrieve_scu import classes_of, retrieve_identifier
 
         question = _question("get", retrieve_identifier(what, level, model, **keys), model, extension)
         classes = tuple(sop_classes) or (classes_of(what) if what is not None else ())
-        return self._retrieved(peer, _getting(question, classes, store, progress, on_stored))
+        wanted = Getting(question.identifier, question.sop_class_uid, question.extended, store, progress, on_stored)
+        return self._retrieved(peer, getting(wanted, classes))
 
 
 def _question(verb: "Verb", wanted: "Dataset", model: str | None, extension: "QueryExtension | None") -> Question:
@@ -197,41 +201,3 @@ def _moving(question: Question, destination: str, progress: "Watch | None") -> "
 
     result: RetrieveResult = yield Visit([question.sop_class_uid], steps, extended=question.extended)
     return result
-
-
-def _getting(
-    question: Question,
-    classes: tuple[str, ...],
-    store: "Store",
-    progress: "Watch | None",
-    on_stored: "Callable[[StoreOutcome], None] | None",
-) -> "Visits[RetrieveResult]":
-    """C-GET: as many associations as the storage classes need."""
-    from .receiving import getting, storage_proposals
-    from .retrieve_scu import merged
-
-    received: set[str] = set()
-    results: list[RetrieveResult] = []
-
-    def told(outcome: "StoreOutcome") -> None:
-        if outcome.status == 0:
-            received.add(outcome.sop_instance_uid)
-        if on_stored is not None:
-            on_stored(outcome)
-
-    def taken(thing: "ReceivedObject") -> int | None:
-        status = store(thing) if callable(store) else None
-        if not status:
-            received.add(thing.sop_instance_uid)
-        return status
-
-    def steps(live: Live) -> "Steps[RetrieveResult]":
-        options: dict[str, Any] = {"model": question.sop_class_uid, "progress": progress}
-        return getting(live, question.identifier, taken if callable(store) else store, told, **options)
-
-    for proposal in storage_proposals(classes):
-        contexts = [question.sop_class_uid, *proposal.contexts]
-        results.append((yield Visit(contexts, steps, roles=proposal.roles, extended=question.extended)))
-        if results[-1].status.is_cancel:
-            break
-    return merged(results, received)
