@@ -11,6 +11,7 @@ from pynetdicom import AE, build_context, evt
 
 ROOTS = ("1.2.840.10008.5.1.4.1.2.1", "1.2.840.10008.5.1.4.1.2.2")
 WORKLIST = "1.2.840.10008.5.1.4.31"
+KEYWORDS = ("StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName", "SOPInstanceUID", "SOPClassUID")
 CANCELLED = threading.Event()
 """Whether a handler has seen a C-CANCEL."""
 
@@ -36,7 +37,7 @@ def serve(ae: AE, options: dict[str, Any]) -> Any:
                     return
                 match = Dataset()
                 match.QueryRetrieveLevel = event.identifier.get("QueryRetrieveLevel", "")
-                for keyword in ("StudyInstanceUID", "PatientID", "PatientName", "SOPInstanceUID", "SOPClassUID"):
+                for keyword in KEYWORDS:
                     setattr(match, keyword, each.get(keyword))
                 match.InstanceNumber = number
                 yield 0xFF00, match
@@ -53,7 +54,12 @@ def serve(ae: AE, options: dict[str, Any]) -> Any:
         found = matches(event)
         yield len(found)
         for each in found:
+            if event.is_cancelled:
+                CANCELLED.set()
+                yield 0xFE00, None
+                return
             yield 0xFF00, each
+            time.sleep(options.get("pause", 0.0))  # seconds: an archive has to read; the thread that hears has its turn
 
     for root in ROOTS:
         for operation in (1, 2, 3):

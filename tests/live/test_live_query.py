@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 from dulcet.services.query.keys import identifier, keys
 from dulcet.services.query.models import model
 from dulcet.services.query.query import QueryFailed
+from dulcet.services.query.receiving import COMMON_STORAGE, storage_proposals
 from live_archive import Archive
-from live_instances import CT, ROOT, digests, instance
+from live_instances import CT, ROOT, digests, encapsulated, instance
 from live_peers import Orthanc, Pynetdicom, Server, find, run
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -88,11 +89,37 @@ def gets_everything(scu: SCU, peer: Entity, folder: Path, sources: list[Path], i
     assert (image.status, got) == (0x0000, [images[0].sop_instance_uid])
 
 
+RARE = ("1.2.840.10008.5.1.4.1.1.77.1.5.2", "1.2.840.10008.5.1.4.1.1.78.1", "1.2.840.10008.5.1.4.1.1.481.4")
+"""Ophthalmic photographs of 16 bits, lensometry, RT treatment records: nobody proposes them unasked."""
+COMPRESSED = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5")
+
+
+def rarities(folder: Path, compressed: Sequence[str] = COMPRESSED) -> list[Path]:
+    """One study of three classes that are rare, and of one class in compressed syntaxes."""
+    assert not set(RARE) & set(COMMON_STORAGE)
+    rare = [instance(folder, number, sop_class=uid) for number, uid in enumerate(RARE, 50)]
+    return [*rare, *(encapsulated(folder, number, syntax) for number, syntax in enumerate(compressed, 60))]
+
+
+def gets_rarities(scu: SCU, peer: Entity, folder: Path, sources: list[Path]) -> None:
+    """All of it, without a word of what it is."""
+    outcomes: list[Any] = []
+    with FileStore(folder / "rare", mode="crash-safe", digest=True) as store:
+        result = scu.get(peer, store=store, StudyInstanceUID=STUDY, on_stored=outcomes.append)
+    assert (result.status, result.completed, result.failed) == (0x0000, len(sources), 0), result
+    assert sorted(outcome.digest for outcome in outcomes) == digests(sources)
+
+
 # DCMTK dcmqrscp
 
 
 @pytest.fixture
-def dcmqrscp(dcmtk: None, tmp_path: Path, catcher: Archive) -> Iterator[Entity]:
+def dcmqrscp_options() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def dcmqrscp(dcmtk: None, tmp_path: Path, catcher: Archive, dcmqrscp_options: list[str]) -> Iterator[Entity]:
     """An archive that knows our SCP as a destination."""
     from live_peers import dcmtk as program
 
@@ -104,7 +131,8 @@ def dcmqrscp(dcmtk: None, tmp_path: Path, catcher: Archive) -> Iterator[Entity]:
         "VendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nQR {tmp_path / 'database'} RW (10, 1024mb) ANY\nAETable END\n"
     )
-    with Server([program("dcmqrscp"), "-v", "-c", path, "PORT"], tmp_path / "dcmqrscp.log") as server:
+    command = [program("dcmqrscp"), "-v", *dcmqrscp_options, "-c", path, "PORT"]
+    with Server(command, tmp_path / "dcmqrscp.log") as server:
         yield Entity.local("QR", server.port)
 
 
@@ -117,6 +145,15 @@ def test_dcmqrscp(scu: SCU, dcmqrscp: Entity, catcher: Archive, tmp_path: Path, 
     proven("DCMTK dcmqrscp", "SCU", "C-MOVE", "study", "one image", "to our SCP")
     gets_everything(scu, dcmqrscp, tmp_path, sources, images)
     proven("DCMTK dcmqrscp", "SCU", "C-GET", "study", "one image", "roles")
+
+
+@pytest.mark.parametrize("dcmqrscp_options", [["+xy"]], ids=["JPEG"])
+def test_rarities_at_dcmqrscp(scu: SCU, dcmqrscp: Entity, tmp_path: Path, proven: Proven) -> None:
+    """It takes one compressed syntax, whichever it was told."""
+    sources = rarities(tmp_path, COMPRESSED[:1])
+    assert all(result.stored for result in scu.store(dcmqrscp, sources))
+    gets_rarities(scu, dcmqrscp, tmp_path, sources)
+    proven("DCMTK dcmqrscp", "SCU", "C-GET", "rare classes", "compressed")
 
 
 def test_dcmqrscp_says_no(scu: SCU, dcmqrscp: Entity, tmp_path: Path, proven: Proven) -> None:
@@ -226,6 +263,16 @@ def test_orthanc(
     proven("Orthanc", "SCU", "C-MOVE", "unknown destination")
 
 
+def test_rarities_at_orthanc(start_orthanc: Callable[..., Orthanc], scu: SCU, tmp_path: Path, proven: Proven) -> None:
+    orthanc = start_orthanc(DicomAlwaysAllowFind=True, DicomAlwaysAllowGet=True)
+    orthanc.knows("live", "LIVE", 1)
+    peer = Entity.local(orthanc.title, orthanc.port)
+    sources = rarities(tmp_path)
+    assert all(result.stored for result in scu.store(peer, sources))
+    gets_rarities(scu, peer, tmp_path, sources)
+    proven("Orthanc", "SCU", "C-GET", "rare classes", "several compressed syntaxes")
+
+
 # pynetdicom
 
 
@@ -276,11 +323,34 @@ def test_failures_and_cancel_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp
 def test_cancelling_a_retrieval_from_pynetdicom(
     pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven
 ) -> None:
+    """It pauses between sub-operations, so that it hears us; the association goes on after it."""
     sources = [instance(tmp_path, number) for number in range(300, 340)]
-    with archive_of(pynetdicom, files=sources, destinations={}) as peer:
+    with archive_of(pynetdicom, files=sources, destinations={}, pause=0.05) as peer:
+        (proposal,) = storage_proposals([CT])
+        contexts = [model("get", "study"), *proposal.contexts, Verification]
+        wanted = keys(QueryRetrieveLevel="STUDY", StudyInstanceUID=STUDY)
+        got: list[str] = []
+        with scu.associate(peer, contexts, roles=proposal.roles) as association:
+            result = association.get(wanted, lambda one: got.append(one.sop_instance_uid), progress=lambda step: False)
+            assert result.status == 0xFE00
+            assert 0 < len(got) < 40
+            assert result.completed == len(got)
+            assert result.remaining == 40 - len(got)
+            assert association.get(wanted, lambda one: None).completed == 40
+        assert pynetdicom.ask("cancelled")["cancelled"]
         result = scu.get(peer, store=lambda one: None, progress=lambda step: False, StudyInstanceUID=STUDY)
-    assert result.status in (0xFE00, 0x0000)
-    proven("pynetdicom", "SCU", "C-GET", "C-CANCEL")
+        assert result.status == 0xFE00
+    proven("pynetdicom", "SCU", "C-GET", "C-CANCEL in the middle")
+
+
+def test_rarities_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven) -> None:
+    sources = rarities(tmp_path)
+    with archive_of(pynetdicom, files=sources, destinations={}) as peer:
+        got: list[str] = []
+        result = scu.get(peer, store=lambda one: got.append(one.sop_instance_uid), StudyInstanceUID=STUDY)
+    assert (result.status, result.completed, result.failed) == (0x0000, 6, 0), result
+    assert len(set(got)) == len(got) == 6
+    proven("pynetdicom", "SCU", "C-GET", "rare classes", "several compressed syntaxes")
 
 
 # Our Query SCP
