@@ -10,9 +10,8 @@
 No instance is stored twice, though it may come twice; it counts once, and a failure counts if the instance never came.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -20,71 +19,21 @@ from pydicom.dataset import Dataset
 from ...acse.agreement import AcceptedContext
 from ...acse.policy import SupportedContext
 from ...dimse.fragments import Sink
-from ...dimse.messages import MEDIUM, Request
+from ...dimse.messages import Request
 from ...dimse.status import SUBOPERATIONS_COMPLETE_WITH_FAILURES, SUCCESS, Status
-from ...dul.items import ExtendedNegotiation, RoleSelection
+from ...dul.items import RoleSelection
 from ...dul.pdu import MAXIMUM_CONTEXTS
-from ..errors import AssociationError, NoAcceptedContext
+from ..errors import AssociationError
 from ..live import Live
 from ..service import Answers, Caller, Operation, Service
 from ..steps import Steps
-from ..storage.outcome import StoreOutcome
 from ..visits import Visit, Visits
-from .keys import keys
-from .models import IMAGE, PATIENT, STUDY, UNIQUE_KEYS, model, model_of
-from .query import Finding, QueryFailed
-from .receiving import ANY_SYNTAX, Store, receiver, storage_proposals
-from .retrieve_scu import RetrieveResult, Watch, classes_of, get
-
-AT_A_TIME = 500
-"""UIDs in one identifier: they fit an element of explicit VR, 64 KiB (PS3.5 7.1.2)."""
-
-_Pair = tuple[str, str]
-"""An abstract syntax and a transfer syntax."""
+from .asking import Image, Wanted, asked_classes, asked_images, chunks, identifiers
+from .receiving import receiver, storage_proposals
+from .retrieve_scu import RetrieveResult, get
 
 
-@dataclass(frozen=True, slots=True)
-class Getting:
-    """What is to be gotten."""
-
-    identifier: Dataset
-    """Level and unique keys."""
-    sop_class_uid: str
-    """Of the C-GET."""
-    extended: tuple[ExtendedNegotiation, ...]
-    """What is asked for beyond the baseline."""
-    store: Store
-    """Where objects go."""
-    progress: Watch | None = None
-    """Told of pending responses; False cancels."""
-    on_stored: Callable[[StoreOutcome], None] | None = None
-    """Told of what went to a store."""
-
-    @property
-    def level(self) -> str:
-        """Query/Retrieve Level (0008,0052)."""
-        return str(self.identifier.QueryRetrieveLevel)
-
-    @property
-    def find(self) -> str:
-        """The SOP class of queries about it: of the same model, if that goes down to images."""
-        known = model_of(self.sop_class_uid)
-        return known.find if known is not None and known.find and IMAGE in known.levels else model("find", "study")
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """Those of these queries, from the top."""
-        known = model_of(self.find)
-        assert known is not None  # `find` is one of ours
-        return known.levels
-
-    def given(self, level: str) -> list[str]:
-        """The values of the unique key of a level."""
-        value = self.identifier.get(UNIQUE_KEYS[level])
-        return [value] if isinstance(value, str) and value else [str(each) for each in value or ()]
-
-
-def getting(wanted: Getting, sop_classes: Sequence[str] = ()) -> Visits[RetrieveResult]:
+def getting(wanted: Wanted, sop_classes: Sequence[str] = ()) -> Visits[RetrieveResult]:
     """Get it.
 
     Args:
@@ -95,7 +44,7 @@ def getting(wanted: Getting, sop_classes: Sequence[str] = ()) -> Visits[Retrieve
     known = tuple(sop_classes)
     if not known:
         try:
-            known = yield Visit([wanted.find], lambda live: _classes(live, wanted))
+            known = yield Visit([wanted.find], lambda live: asked_classes(live, wanted))
         except AssociationError:  # it may do C-GET all the same, and says what is wrong if not
             known = ()
     results: list[RetrieveResult] = []
@@ -109,29 +58,26 @@ def getting(wanted: Getting, sop_classes: Sequence[str] = ()) -> Visits[Retrieve
     return results[0] if len(results) == 1 and not again else merged(results, again, taken.statuses)
 
 
-def _missing(wanted: Getting, taken: "Taken", results: Sequence[RetrieveResult]) -> Visits[list[RetrieveResult]]:
+def _missing(wanted: Wanted, taken: "Taken", results: Sequence[RetrieveResult]) -> Visits[list[RetrieveResult]]:
     """Get what failed, in other transfer syntaxes."""
     missing = {uid for each in results for uid in each.failed_sop_instances if not taken.has(uid)}
     if not missing or wanted.level not in wanted.levels:
         return []
     try:
-        found: list[_Image] = yield Visit([wanted.find], lambda live: _images(live, wanted))
+        found: list[Image] = yield Visit([wanted.find], lambda live: asked_images(live, wanted))
     except AssociationError:  # as above
         return []
     images = [image for image in found if image.sop_instance_uid in missing]
-    pairs = dict.fromkeys(pair for image in images for pair in image.pairs if pair not in taken.accepted)
+    tried = dict.fromkeys(context for image in images for context in image.contexts(taken.accepted))
     again: list[RetrieveResult] = []
-    for some in _chunks(pairs, MAXIMUM_CONTEXTS - 1):
+    for some in chunks(tried, MAXIMUM_CONTEXTS - 1):
         classes = dict.fromkeys(sop_class for sop_class, _ in some)
-        still = [
-            each for each in images if each.sop_class_uid in classes and each.sop_instance_uid not in taken.statuses
-        ]
+        still = [image for image in images if image.may_be(classes) and not taken.has(image.sop_instance_uid)]
         if not still:
             continue
-        contexts = [wanted.sop_class_uid, *((sop_class, (syntax,)) for sop_class, syntax in some)]
         roles = [RoleSelection(uid, scu=False, scp=True) for uid in classes]
-        steps = _Round(wanted, taken, list(_identifiers(still)))
-        again += yield Visit(contexts, steps, roles=roles, extended=wanted.extended)
+        steps = _Round(wanted, taken, list(identifiers(still)))
+        again += yield Visit([wanted.sop_class_uid, *some], steps, roles=roles, extended=wanted.extended)
         if again[-1].status.is_cancel:
             break
     return again
@@ -140,7 +86,7 @@ def _missing(wanted: Getting, taken: "Taken", results: Sequence[RetrieveResult])
 class _Round:
     """The steps of one association: C-GETs, one after the other, and what comes back."""
 
-    def __init__(self, wanted: Getting, taken: "Taken", identifiers: Sequence[Dataset]) -> None:
+    def __init__(self, wanted: Wanted, taken: "Taken", identifiers: Sequence[Dataset]) -> None:
         self._wanted = wanted
         self._taken = taken
         self._identifiers = identifiers
@@ -167,8 +113,8 @@ class Taken:
 
     statuses: dict[str, Status] = field(default_factory=dict)
     """What we answered to each instance that was stored: success, or a warning."""
-    accepted: set[_Pair] = field(default_factory=set)
-    """What could come."""
+    accepted: set[tuple[str, str]] = field(default_factory=set)
+    """What could come: abstract syntaxes with a transfer syntax each."""
 
     def has(self, sop_instance_uid: str) -> bool:
         """Whether an instance is here."""
@@ -243,95 +189,3 @@ def merged(
     return RetrieveResult(
         status, completed, failed, warning, remaining, tuple(missing), comment, results[-1].message_id
     )
-
-
-# ---- what is asked ----
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """An instance, as a C-FIND tells of it."""
-
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntaxes: tuple[str, ...]
-    above: tuple[tuple[str, str], ...]
-    """The unique keys of the levels above it."""
-
-    @property
-    def pairs(self) -> Iterator[_Pair]:
-        """What it may come in."""
-        return ((self.sop_class_uid, syntax) for syntax in self.transfer_syntaxes or ANY_SYNTAX)
-
-
-def _classes(live: Live, wanted: Getting) -> Steps[tuple[str, ...]]:
-    """The storage classes of what is wanted; none where the peer does not tell."""
-    if wanted.level in (PATIENT, STUDY):
-        asked = {UNIQUE_KEYS[level]: wanted.given(level) for level in (PATIENT, STUDY) if level in wanted.levels}
-        studies = yield from _found(live, wanted, STUDY, **asked, SOPClassesInStudy="")
-        told = [classes_of(study) for study in studies]
-        if told and all(told):
-            return tuple(dict.fromkeys(uid for each in told for uid in each))
-    images = yield from _images(live, wanted)
-    return tuple(dict.fromkeys(image.sop_class_uid for image in images))
-
-
-def _images(live: Live, wanted: Getting) -> Steps[list[_Image]]:
-    """Every instance of what is wanted; none where the peer does not tell, or where it is not said where to look."""
-    branches: list[dict[str, str]] = [{}]
-    for level in wanted.levels[: wanted.levels.index(IMAGE)]:
-        key, given = UNIQUE_KEYS[level], wanted.given(level)
-        if not given and wanted.levels.index(level) <= wanted.levels.index(wanted.level):
-            return []
-        below: list[dict[str, str]] = []
-        for branch in branches:
-            uids = given
-            if not given:
-                uids = [
-                    str(each.get(key) or "") for each in (yield from _found(live, wanted, level, **branch, **{key: ""}))
-                ]
-            below += [branch | {key: uid} for uid in uids if uid]
-        branches = below
-    images: list[_Image] = []
-    for branch in branches:
-        asked = {"SOPInstanceUID": wanted.given(IMAGE), "SOPClassUID": "", "AvailableTransferSyntaxUID": ""}
-        for each in (yield from _found(live, wanted, IMAGE, **branch, **asked)):
-            images += _image(each, branch)
-    return images
-
-
-def _image(match: Dataset, branch: dict[str, str]) -> Iterator[_Image]:
-    uid, sop_class = match.get("SOPInstanceUID"), match.get("SOPClassUID")
-    told = match.get("AvailableTransferSyntaxUID") or ()
-    if uid and sop_class:
-        syntaxes = (told,) if isinstance(told, str) else tuple(map(str, told))
-        yield _Image(str(uid), str(sop_class), syntaxes, tuple(branch.items()))
-
-
-def _found(live: Live, wanted: Getting, level: str, **asked: Any) -> Steps[list[Dataset]]:
-    """The matches of a query; none of one that is not answered."""
-    identifier = keys(QueryRetrieveLevel=level, **asked)
-    found: list[Dataset] = []
-    try:
-        finding = Finding(live.exchange, identifier, wanted.find, MEDIUM, live.now())
-        while (match := (yield from finding.next())) is not None:
-            found += [match.identifier] if match.identifier is not None else []
-    except (QueryFailed, NoAcceptedContext):
-        return []
-    return found
-
-
-def _identifiers(images: Iterable[_Image]) -> Iterator[Dataset]:
-    """What gets these instances: those of one series at a time."""
-    series: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    for image in images:
-        series.setdefault(image.above, []).append(image.sop_instance_uid)
-    for above, uids in series.items():
-        for some in _chunks(uids, AT_A_TIME):
-            yield keys(QueryRetrieveLevel=IMAGE, **dict(above), SOPInstanceUID=some)
-
-
-def _chunks(things: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(things)
-    while some := list(islice(iterator, size)):
-        yield some

@@ -201,13 +201,15 @@ def _result(answer: Answered, last: Progress) -> RetrieveResult:
     """The final response; numbers it does not have are those of the last pending one."""
     told = _progress(answer.message)
     status = answer.message.status
-    counts = [_first(*both) for both in ((told.completed, last.completed), (told.failed, last.failed))]
-    counts.append(_first(told.warning, last.warning))
-    all_there_were = sum(_first(number) for number in (last.remaining, last.completed, last.failed, last.warning))
-    left = 0 if status.is_success or status.is_warning else max(all_there_were - sum(counts), 0)
+    completed, failed = _first(told.completed, last.completed), _first(told.failed, last.failed)
+    warning = _first(told.warning, last.warning)
+    there_were = sum(_first(number) for number in (last.remaining, last.completed, last.failed, last.warning))
+    left = 0 if status.is_success or status.is_warning else max(there_were - completed - failed - warning, 0)
     return RetrieveResult(
         status,
-        *counts,
+        completed,
+        failed,
+        warning,
         _first(told.remaining, left),
         _failed_instances(answer),
         answer.message.error_comment or "",

@@ -172,12 +172,13 @@ class QueryUser(Generic[R, F]):
 
         Returns and raises: as `move`.
         """
-        from .getting import Getting, getting
+        from .asking import Wanted
+        from .getting import getting
         from .retrieve_scu import classes_of, retrieve_identifier
 
         question = _question("get", retrieve_identifier(what, level, model, **keys), model, extension)
         classes = tuple(sop_classes) or (classes_of(what) if what is not None else ())
-        wanted = Getting(question.identifier, question.sop_class_uid, question.extended, store, progress, on_stored)
+        wanted = Wanted(question.identifier, question.sop_class_uid, question.extended, store, progress, on_stored)
         return self._retrieved(peer, getting(wanted, classes))
 
 
