@@ -10,8 +10,8 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]  # documented, but not listed as exported
 from pydicom.dataset import Dataset
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]  # documented, but not listed as exported
 
 from ...dimse.messages import MEDIUM
 from ...dul.items import ExtendedNegotiation
