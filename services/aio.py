@@ -21,6 +21,7 @@ from .association_aio import LiveAssociation
 from .contexts import Proposable, proposed
 from .entity import Entity
 from .errors import AssociationError, unreachable
+from .paced import PacedExchange
 from .query.user import QueryUser
 from .scp import SCP
 from .service import Service
@@ -64,7 +65,7 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
         request = settings.request(peer, proposed(contexts), roles, extended)
         now = asyncio.get_running_loop().time
         serving = Serving(services, (peer.host, peer.port), settings.ae_title, now, asyncio.to_thread)
-        exchange = serving.exchange = settings.exchange(serving.open_sink)
+        exchange = serving.exchange = settings.exchange(serving.open_sink, PacedExchange)
         live = LiveAssociation(exchange, serving)
         steps = associate(exchange, request, live.now())
         next(steps)  # asks for the connection

@@ -7,19 +7,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from ..acse.agreement import AcceptedContext
-from ..dimse.exchange import Dataset, DimseEvent, Exchange, Response
+from ..dimse.exchange import Dataset, DimseEvent, Response
 from ..dimse.messages import Request
 from ..dimse.status import Status
 from ..dul.items import ExtendedNegotiation, RoleSelection
 from ..dul.transport.aio import AsyncioDriver
 from .contexts import Proposable
 from .entity import Entity
-from .errors import AssociationAborted
+from .errors import AssociationAborted, AssociationError
 from .normalized.calls import NormalizedCalls
+from .paced import PacedExchange
 from .query.calls import QueryCalls
 from .service import Service
 from .serving import Serving
-from .steps import Steps, failure, operation, release, sent
+from .steps import Steps, failure, release
 from .storage.calls import StoreCalls
 from .verification import echo
 
@@ -41,10 +42,14 @@ class LiveAssociation(
 ):
     """An association on an event loop, and the operations on it, one at a time."""
 
-    def __init__(self, exchange: Exchange, serving: Serving) -> None:
+    _exchange: PacedExchange
+
+    def __init__(self, exchange: PacedExchange, serving: Serving) -> None:
         super().__init__(exchange, serving)
         self._driver: AsyncioDriver[DimseEvent] | None = None
         self._arrived = asyncio.Event()
+        exchange.on_room = self._arrived.set
+        self._invoked: dict[int, asyncio.Future[Response]] = {}
         self._abandoned: list[Finding] = []
 
     async def __aenter__(self) -> Self:
@@ -64,8 +69,34 @@ class LiveAssociation(
 
     def happened(self, _driver: AsyncioDriver[DimseEvent], events: list[DimseEvent]) -> None:
         """Told by the driver of what has happened."""
-        self._inbox += events
+        self._inbox += [event for event in events if not self._is_answer(event)]
         self._arrived.set()
+        if self._exchange.ending is not None:
+            self._exchange.changed()
+            self._give_up()
+
+    def _is_answer(self, event: DimseEvent) -> bool:
+        """Whether somebody waits for this in `invoke`, and has it now."""
+        if not (isinstance(event, Response) and event.final):
+            return False
+        future = self._invoked.pop(event.request.message_id, None)
+        if future is None:
+            return False
+        if not future.done():
+            future.set_result(event)
+        return True
+
+    def _give_up(self) -> None:
+        """Nobody who waits in `invoke` will have an answer."""
+        waiting, self._invoked = self._invoked, {}
+        for future in waiting.values():
+            try:
+                failure(self._exchange.ending)
+            except AssociationError as error:
+                if isinstance(error, AssociationAborted):
+                    error.because(self._driver.error if self._driver is not None else None)
+                if not future.done():
+                    future.set_exception(error)
 
     async def run(self, steps: Steps[T]) -> T:
         """Run steps to their end.
@@ -108,16 +139,21 @@ class LiveAssociation(
         return asyncio.get_running_loop().time()
 
     async def invoke(self, context: AcceptedContext, request: Request, dataset: Dataset | None = None) -> Response:
-        """Invoke an operation, its Message ID filled in, and wait for its final response.
+        """Invoke an operation, its Message ID filled in, and wait for its final response. As many may wait at a time as
+        were agreed (PS3.7 D.3.3.3).
 
         Raises:
             AssociationError: the association ended first.
             LocalProtocolError: the message cannot be sent.
         """
+        failure(self._exchange.ending)
         # replace() takes dataclasses, and only message_types.pyi says that each Request is one
         numbered: Request = replace(request, message_id=self._exchange.next_message_id())  # type: ignore[type-var]
-        response = await self.run(operation(self._exchange, context, numbered, dataset, self.now()))
-        await self.run(sent(self._exchange, self.now()))  # it may have answered before it had everything
+        self._exchange.request(context.id, numbered, dataset, self.now())
+        future = self._invoked[numbered.message_id] = asyncio.get_running_loop().create_future()
+        self._flush()
+        response = await future
+        await self._exchange.room()  # it may have answered before it had everything (PS3.7 9.1.1.2)
         return response
 
     async def _listen(self) -> None:

@@ -17,15 +17,15 @@ from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.association import Association
 from ..acse.events import Aborted, Established, Initiator, Rejected, Released
 from ..dimse import messages
-from ..dimse.exchange import CancelRequested, Dataset, DimseEvent, Exchange, Request, Response, discard
+from ..dimse.exchange import CancelRequested, Dataset, DimseEvent, Request, Response, discard
 from ..dimse.fragments import Sink
-from ..dimse.sending import ROOM
 from ..dimse.status import CANCEL, SUCCESS
 from ..dul.errors import LocalProtocolError
 from ..dul.transport.aio import AsyncioDriver
 from .answers import batches
 from .errors import AssociationReleased, aborted
 from .log import place
+from .paced import PacedExchange
 from .provider import Provider
 from .service import Answer, Answers, Caller, Operation, Reply, Service, failure_of
 
@@ -48,30 +48,6 @@ class Host(Protocol):
 
     async def work(self, do: Callable[..., T], *arguments: Any) -> T:
         """Run something that may block in the pool."""
-
-
-class PacedExchange(Exchange):
-    """An exchange that tells when it has room for more, so that nobody answers faster than the peer reads."""
-
-    _change: "asyncio.Event | None" = None
-
-    async def room(self) -> None:
-        """Wait until everything said so far is in the hands of the transport, or the association has ended."""
-        while (self.sending or len(self.outbox) >= ROOM) and self.ending is None:
-            self._change = self._change or asyncio.Event()
-            self._change.clear()
-            await self._change.wait()
-
-    def changed(self) -> None:
-        """Let those who wait look again."""
-        if self._change is not None:
-            self._change.set()
-
-    def fill(self, now: float) -> None:
-        """As in `Exchange`; the driver calls it when there is room."""
-        super().fill(now)
-        if not self.sending:
-            self.changed()
 
 
 def _is_pending(answer: Answer) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..acse.association import Association, Timeouts
 from ..acse.proposal import Proposed, propose
@@ -15,6 +15,8 @@ from .entity import Entity
 
 if TYPE_CHECKING:
     import ssl
+
+E = TypeVar("E", bound=Exchange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,12 @@ class Settings:
             user_identity=self.user_identity,
         )
 
-    def exchange(self, open_sink: OpenSink | None = None) -> Exchange:
+    def exchange(self, open_sink: OpenSink, kind: type[E] = Exchange) -> E:  # type: ignore[assignment]  # a default
         """The sans-IO end of a new association; `open_sink` is for what the peer may send us (C-GET)."""
         association = Association(requestor=True, timeouts=self.timeouts, trace=self.trace, actions=self.actions)
-        return Exchange(
+        return kind(
             association,
+            open_sink=open_sink,
             dimse_seconds=self.dimse_seconds,
             maximum_send_length=self.maximum_send_length,
-            **({} if open_sink is None else {"open_sink": open_sink}),
         )

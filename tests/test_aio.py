@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Initiator
-from dulcet.dul.pdu import Abort, AssociateRJ
+from dulcet.dimse import messages
+from dulcet.dul.pdu import Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
-from wire_peers import CT, Wire, accepting, answering
+from wire_peers import CT, Wire, accepting, answering, message
 
 from dulcet import (
     SCP,
@@ -187,3 +188,64 @@ def test_a_cancelled_task_aborts() -> None:
     with answering(wait) as peer:
         run(lambda: main(peer))
     assert heard == [Abort(0, 0)]
+
+
+def test_a_peer_that_answers_before_it_has_everything(tmp_path: Path) -> None:
+    """PS3.7 9.1.1.2 lets it: the rest is sent all the same, and then the next object, with nothing heard between."""
+    big = file(tmp_path, 1, pixels=b"\1\2" * (8 << 20))
+
+    def script(wire: Wire) -> None:
+        accepting(wire)
+        for number in (1, 2):
+            command = wire.receive()
+            assert isinstance(command, PDataTF)
+            asked = messages.decode(command.pdvs[0].data)
+            assert asked.affected_sop_instance_uid == f"1.2.3.{number}"
+            wire.send(message(1, asked.response(0x0000)))
+            while not (pdu := wire.receive()).pdvs[-1].control & 2:  # type: ignore[union-attr]  # P-DATA-TF
+                assert isinstance(pdu, PDataTF)
+        assert wire.receive() == ReleaseRQ()
+        wire.send(ReleaseRP())
+
+    async def main() -> list[int]:
+        with answering(script) as peer:
+            async with await scu().associate(peer, [(CT, [EXPLICIT])]) as association:
+                return [(await association.store(each)).status for each in (big, file(tmp_path, 2))]
+
+    assert run(main) == [0x0000, 0x0000]
+
+
+def test_operations_at_a_time(tmp_path: Path) -> None:
+    """As many as agreed may be outstanding, answered in any order; when the association ends, all of them hear it."""
+
+    def script(wire: Wire) -> None:
+        accepting(wire, window=(3, 1))
+        asked = [wire.receive() for _ in range(3)]
+        commands = [messages.decode(pdu.pdvs[0].data) for pdu in asked]  # type: ignore[union-attr]  # P-DATA-TF
+        for command in reversed(commands):
+            wire.send(message(1, command.response(0x0000)))
+        for _ in range(2):
+            wire.receive()
+        wire.send(Abort(0, 0))
+
+    async def main() -> tuple[list[int], list[Any], Any]:
+        with answering(script) as peer:
+            association = await scu(operations_window=3).associate(peer, [Verification])
+            context = association.agreement.context_for("1.2.840.10008.1.1")
+            assert context is not None
+
+            def echo() -> Awaitable[Any]:
+                request = messages.C_ECHO_RQ(message_id=0, affected_sop_class_uid="1.2.840.10008.1.1")
+                return association.invoke(context, request)
+
+            answers = await asyncio.gather(*(echo() for _ in range(3)))
+            lost = await asyncio.gather(echo(), echo(), return_exceptions=True)
+            with pytest.raises(AssociationAborted):
+                await echo()
+            await association.abort()
+            return [answer.request.message_id for answer in answers], lost, association.exchange.outstanding
+
+    ids, lost, outstanding = run(main)
+    assert ids == [1, 2, 3]
+    assert [type(each) for each in lost] == [AssociationAborted] * 2
+    assert not outstanding

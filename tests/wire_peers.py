@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from dulcet.dimse import messages
-from dulcet.dul.items import ContextResult, ProposedContext, UserInformation
+from dulcet.dul.items import AsynchronousOperationsWindow, ContextResult, ProposedContext, UserInformation
 from dulcet.dul.pdu import PDV, AssociateAC, AssociateRQ, PDataTF, Pdu, ReleaseRP, ReleaseRQ, decode
 from dulcet.dul.transport.sockets import NO_LINGER
 
@@ -130,13 +130,14 @@ def request(called: str = "DULCET", sop_class: str = CT, said: UserInformation |
     return AssociateRQ(called, "CALLER", contexts, said or UserInformation())
 
 
-def acceptance(rq: AssociateRQ, result: int = 0) -> AssociateAC:
-    """An A-ASSOCIATE-AC that takes every context with its first transfer syntax, or none."""
+def acceptance(rq: AssociateRQ, result: int = 0, window: tuple[int, int] | None = None) -> AssociateAC:
+    """An A-ASSOCIATE-AC that takes every context with its first transfer syntax, or none; and grants a window."""
     results = (
         ContextResult(context.id, result, context.transfer_syntaxes[0] if result == 0 else "")
         for context in rq.presentation_contexts
     )
-    return AssociateAC(tuple(results), echo=rq.echo)
+    agreed = None if window is None else AsynchronousOperationsWindow(*window)
+    return AssociateAC(tuple(results), UserInformation(asynchronous_operations_window=agreed), echo=rq.echo)
 
 
 @contextmanager
@@ -165,9 +166,9 @@ def answering(*scripts: Callable[[Wire], object]) -> Iterator[Entity]:
     assert not errors, errors
 
 
-def accepting(wire: Wire, result: int = 0) -> AssociateRQ:
+def accepting(wire: Wire, result: int = 0, window: tuple[int, int] | None = None) -> AssociateRQ:
     """Take the request and accept it."""
     rq = wire.receive()
     assert isinstance(rq, AssociateRQ)
-    wire.send(acceptance(rq, result))
+    wire.send(acceptance(rq, result, window))
     return rq
