@@ -65,7 +65,7 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
         request = settings.request(peer, proposed(contexts), roles, extended)
         now = asyncio.get_running_loop().time
         serving = Serving(services, (peer.host, peer.port), settings.ae_title, now, asyncio.to_thread)
-        exchange = serving.exchange = settings.exchange(serving.open_sink, PacedExchange)
+        exchange = serving.exchange = settings.exchange(PacedExchange, serving.open_sink)
         live = LiveAssociation(exchange, serving)
         steps = associate(exchange, request, live.now())
         next(steps)  # asks for the connection

@@ -150,7 +150,8 @@ class LiveAssociation(
         # replace() takes dataclasses, and only message_types.pyi says that each Request is one
         numbered: Request = replace(request, message_id=self._exchange.next_message_id())  # type: ignore[type-var]
         self._exchange.request(context.id, numbered, dataset, self.now())
-        future = self._invoked[numbered.message_id] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._invoked[numbered.message_id] = future
         self._flush()
         response = await future
         await self._exchange.room()  # it may have answered before it had everything (PS3.7 9.1.1.2)

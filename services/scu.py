@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from ..dimse.exchange import Exchange
 from ..dimse.status import Status
 from ..dul.items import ExtendedNegotiation, RoleSelection
 from ..dul.transport.blocking import BlockingDriver
@@ -78,7 +79,7 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
         settings = self.settings
         request = settings.request(peer, proposed(contexts), roles, extended)
         serving = Serving(services, (peer.host, peer.port), settings.ae_title, time.monotonic)
-        exchange = serving.exchange = settings.exchange(serving.open_sink)
+        exchange = serving.exchange = settings.exchange(Exchange, serving.open_sink)
         driver = BlockingDriver(
             exchange,
             (peer.host, peer.port),

@@ -34,7 +34,8 @@ class Settings:
     maximum_length: int = MAXIMUM_LENGTH
     """Longest P-DATA-TF we take, bytes; 0 is unlimited."""
     operations_window: int = 1
-    """How many operations to have outstanding at a time, if the peer agrees (PS3.7 D.3.3.3); 0 is unlimited."""
+    """How many operations to have outstanding at a time, ours and the peer's (C-GET), if the peer agrees
+    (PS3.7 D.3.3.3); 0 is unlimited."""
     maximum_send_length: int = 0
     """Longest P-DATA-TF we send, bytes, where the peer would take more; 0 leaves it to the peer."""
     user_identity: UserIdentity | None = None
@@ -65,11 +66,11 @@ class Settings:
             roles=roles,
             extended=extended,
             maximum_length=self.maximum_length,
-            asynchronous_operations_window=(self.operations_window, 1) if self.operations_window != 1 else None,
+            asynchronous_operations_window=(self.operations_window,) * 2 if self.operations_window != 1 else None,
             user_identity=self.user_identity,
         )
 
-    def exchange(self, open_sink: OpenSink, kind: type[E] = Exchange) -> E:  # type: ignore[assignment]  # a default
+    def exchange(self, kind: type[E], open_sink: OpenSink) -> E:
         """The sans-IO end of a new association; `open_sink` is for what the peer may send us (C-GET)."""
         association = Association(requestor=True, timeouts=self.timeouts, trace=self.trace, actions=self.actions)
         return kind(

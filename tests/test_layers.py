@@ -26,6 +26,7 @@ ENDPOINTS = {
     "services/archive/index.py": {"threading"},  # a lock: one thread writes, for all who wait
     "services/server.py": {"asyncio"},  # the server at work
     "services/connection.py": {"asyncio", "time"},  # one connection of it
+    "services/paced.py": {"asyncio"},  # who waits for room
     "services/answers.py": {"asyncio", "time"},  # answers on the way from its services
     "services/identifiers.py": {"threading"},  # a lock: pydicom's warnings are silenced for one thread at a time
     "services/scp.py": {"asyncio", "threading"},  # the server: its loop, and a thread to run it in

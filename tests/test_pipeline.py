@@ -74,7 +74,7 @@ def uids(results: Any) -> list[str]:
 def test_as_many_are_outstanding_as_agreed_and_answered_in_any_order(tmp_path: Path) -> None:
     def peer(wire: Wire) -> None:
         rq = accepting(wire, 3)
-        assert rq.user_information.asynchronous_operations_window == AsynchronousOperationsWindow(4, 1)
+        assert rq.user_information.asynchronous_operations_window == AsynchronousOperationsWindow(4, 4)
         first = [request(wire) for _ in range(3)]  # unanswered, all of them
         answer(wire, *reversed(first[1:]))
         more = [request(wire) for _ in range(2)]

@@ -16,9 +16,9 @@ from dulcet.acse.agreement import AcceptedContext
 from dulcet.acse.events import Aborted, Established
 from dulcet.acse.policy import SupportedContext
 from dulcet.dimse import messages
-from dulcet.dimse.events import Response
+from dulcet.dimse.events import CancelRequested, Response
 from dulcet.dul.errors import LocalProtocolError
-from dulcet.dul.items import ProposedContext, RoleSelection, UserInformation
+from dulcet.dul.items import AsynchronousOperationsWindow, ProposedContext, RoleSelection, UserInformation
 from dulcet.dul.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.services.identifiers import decode, encode
 from dulcet.services.query import sub_associations, sub_operations
@@ -867,3 +867,209 @@ def test_counts_and_lists_have_a_limit() -> None:
     fitting = sub_operations._as_many_as_fit(tally.failed_sop_instances)
     assert len(fitting) == 0xFFFE // 10
     assert len("\\".join(fitting)) <= 0xFFFE
+
+
+# Several objects under way
+
+
+def stored(wire: Wire) -> tuple[int, Any]:
+    """The next C-STORE-RQ, its data set read: presentation context and command."""
+    command = wire.receive()
+    assert isinstance(command, PDataTF), command
+    wire.receive()
+    return command.pdvs[0].context_id, messages.decode(command.pdvs[0].data)
+
+
+STATUSES = {"1.2.3.2": 0xA700, "1.2.3.3": 0xB000, "1.2.3.5": 0xC000}
+
+
+def answer(wire: Wire, context_id: int, command: Any) -> None:
+    wire.send(message(context_id, command.response(STATUSES.get(command.affected_sop_instance_uid, 0x0000))))
+
+
+def test_a_destination_that_takes_several_at_a_time(serve: Serve, tmp_path: Path) -> None:
+    """PS3.7 D.3.3.3: it answers none of four before it has all of them, and then in another order."""
+
+    def script(wire: Wire) -> None:
+        asked = accepting(wire, window=(4, 1)).user_information.asynchronous_operations_window
+        assert asked == AsynchronousOperationsWindow(8, 8)
+        for command in reversed([stored(wire) for _ in range(4)]):
+            answer(wire, *command)
+        for command in [stored(wire) for _ in range(2)]:
+            answer(wire, *command)
+        assert wire.receive() == ReleaseRQ()
+        wire.send(ReleaseRP())
+
+    with answering(script) as entity:
+        answered = move(archive(serve, lambda keys, operation: files(tmp_path, 6), {VIEWER: entity}))
+    assert (answered.status, answered.counts) == (0xB000, (3, 2, 1))
+    assert sorted(answered.failed) == ["1.2.3.2", "1.2.3.5"]
+
+
+def test_a_destination_that_aborts_with_several_under_way(serve: Serve, tmp_path: Path) -> None:
+    """What it has not answered has failed; the rest goes over another association."""
+
+    def first(wire: Wire) -> None:
+        accepting(wire, window=(3, 1))
+        commands = [stored(wire) for _ in range(3)]
+        answer(wire, *commands[0])
+        stored(wire)
+        wire.send(Abort())
+
+    def second(wire: Wire) -> None:
+        accepting(wire, window=(3, 1))
+        for command in [stored(wire) for _ in range(3)]:
+            answer(wire, *command)
+        assert wire.receive() == ReleaseRQ()
+        wire.send(ReleaseRP())
+
+    with answering(first, second) as entity:
+        answered = move(archive(serve, lambda keys, operation: files(tmp_path, 7), {VIEWER: entity}))
+    assert (answered.status, answered.counts) == (0xB000, (3, 4, 0))
+    assert sorted(answered.failed) == ["1.2.3.2", "1.2.3.3", "1.2.3.4", "1.2.3.5"]
+
+
+def getting(running: RunningSCP, window: tuple[int, int]) -> Caller:
+    """A requestor that has asked for a C-GET, and lets this many C-STOREs be outstanding."""
+    said = UserInformation(
+        asynchronous_operations_window=AsynchronousOperationsWindow(*window),
+        role_selections=(RoleSelection(CT, False, True),),
+    )
+    contexts = (ProposedContext(1, GET, (IMPLICIT,)), ProposedContext(3, CT, (EXPLICIT,)))
+    peer = Caller(running.port)
+    peer.send(AssociateRQ("ARCHIVE", "WORKSTATION", contexts, said))
+    assert isinstance(peer.receive(), AssociateAC)
+    peer.send(message(1, get_request(7), study()))
+    return peer
+
+
+def without_pendings(peer: Wire) -> tuple[int, Any]:
+    """The next message that is not a pending response: a C-STORE-RQ without its data set, or the final response."""
+    while True:
+        pdu = peer.receive()
+        assert isinstance(pdu, PDataTF), pdu
+        command = messages.decode(pdu.pdvs[0].data)
+        if not (isinstance(command, messages.Response) and command.status == 0xFF00):
+            return pdu.pdvs[0].context_id, command
+
+
+def test_a_requestor_that_takes_several_at_a_time(serve: Serve, tmp_path: Path) -> None:
+    given = files(tmp_path, 6)
+    service = Retrieve(lambda keys, operation: given)
+    running = serve("ARCHIVE", service, asynchronous_operations_window=(3, 3))
+    with getting(running, (1, 8)) as peer:
+        commands = []
+        for _ in range(3):
+            commands.append(without_pendings(peer))
+            peer.receive()
+        for command in reversed(commands):
+            answer(peer, *command)
+        for _ in range(3):
+            command = without_pendings(peer)
+            peer.receive()
+            answer(peer, *command)
+        _, final = without_pendings(peer)
+        assert (final.status, told(final)) == (0xB000, (None, 3, 2, 1))
+        peer.receive()
+        peer.release()
+
+
+def test_a_file_is_not_opened_before_the_one_before_it_has_been_sent(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A peer may answer before it has everything (PS3.7 9.1.1.2): it must not make us open one file after the other."""
+    given = files(tmp_path, 2, pixels=bytes(16 << 20))
+    running = archive(serve, lambda keys, operation: given)
+    sending: list[bool] = []
+    second = threading.Event()
+    opened = OutgoingFile.dataset
+
+    def dataset(self: OutgoingFile, transfer_syntax_uid: str = "") -> memoryview:
+        (connection,) = running.server.connections
+        sending.append(connection.exchange.sending)
+        if len(sending) == 2:
+            second.set()
+        return opened(self, transfer_syntax_uid)
+
+    monkeypatch.setattr(OutgoingFile, "dataset", dataset)
+    with getting(running, (1, 1)) as peer:
+        for number in (1, 2):
+            command = without_pendings(peer)
+            answer(peer, *command)
+            if number == 1:
+                assert not second.wait(0.3), "the first is not sent, and the second is opened"
+            while not (pdu := peer.receive()).pdvs[-1].control & 2:  # type: ignore[union-attr]  # P-DATA-TF
+                assert isinstance(pdu, PDataTF)
+        assert without_pendings(peer)[1].status == 0xB000
+        peer.receive()
+        peer.release()
+    assert sending == [False, False]
+
+
+# What is said before everything is known
+
+
+def test_pending_responses_do_not_wait_for_the_files(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one leaves before a file has been looked at, and tells of all of them."""
+    go = threading.Event()
+    look = sub_operations.scan
+
+    def scan(paths: Any) -> Any:
+        assert go.wait(10), "no response yet"
+        return look(paths)
+
+    monkeypatch.setattr(sub_operations, "scan", scan)
+    viewer = serve(VIEWER, Destination(tmp_path / "in"))
+    running = archive(serve, lambda keys, operation: files(tmp_path, 5), {VIEWER: viewer.entity})
+    answered = move(running, on_pending=lambda exchange: go.set())
+    assert (answered.status, answered.counts) == (0x0000, (5, 0, 0))
+    assert told(answered.pending[0]) == (5, 0, 0, 0)
+
+
+def test_the_first_objects_of_a_get_do_not_wait_for_the_last(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = threading.Event()
+    look = sub_operations.scan
+
+    def scan(paths: Any) -> Any:
+        (path,) = paths
+        assert path.name != "0100.dcm" or came.wait(10), "no object yet"
+        return look(paths)
+
+    def on_store(operation: Operation) -> int:
+        came.set()
+        return 0
+
+    monkeypatch.setattr(sub_operations, "scan", scan)
+    answered = get(archive(serve, lambda keys, operation: files(tmp_path, 100)), on_store=on_store)
+    assert (answered.status, answered.counts) == (0x0000, (100, 0, 0))
+    assert told(answered.pending[0]) == (100, 0, 0, 0)
+
+
+def test_a_cancel_is_heard_while_files_are_looked_at(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, cancelled = threading.Event(), []
+    look = sub_operations.scan
+
+    def scan(paths: Any) -> Any:
+        assert go.wait(10)
+        return look(paths)
+
+    def cancel(exchange: Any) -> None:
+        exchange.cancel(77, time.monotonic())
+        cancelled.append(True)
+
+    def heard(_address: Any, event: Any) -> None:
+        if isinstance(event, CancelRequested):
+            go.set()
+
+    monkeypatch.setattr(sub_operations, "scan", scan)
+    viewer = serve(VIEWER, destination := Destination(tmp_path / "in"))
+    service = Retrieve(lambda keys, operation: files(tmp_path, 100), {VIEWER: viewer.entity})
+    answered = move(serve("ARCHIVE", service, on_event=heard), on_pending=cancel)
+    assert cancelled
+    assert (answered.status, told(answered.final), destination.uids) == (0xFE00, (100, 0, 0, 0), [])

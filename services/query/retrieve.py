@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from os import PathLike
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ...acse.policy import SupportedContext
@@ -29,25 +29,22 @@ from ...dimse.status import (
     UNRECOGNIZED_OPERATION,
 )
 from ...dul.errors import LocalProtocolError
-from ...dul.wire import encode_uid
 from ..aio import SCU
 from ..entity import Entity
 from ..log import Log, logger
 from ..scu import Settings
 from ..service import Answer, Answers, Operation, Service
-from ..storage.outgoing import OutgoingFile, Unsendable, scan
+from ..storage.outgoing import Unsendable
 from ..storage.storage import is_storage_class
 from ..transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, UNCOMPRESSED
 from .models import MODELS, QueryExtension, model, model_of, verb_of
 from .query import received_identifier
 from .sub_associations import EACH, Mover, Places
-from .sub_operations import SubOperations
+from .sub_operations import Stored, SubOperations, together
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-Stored = OutgoingFile | PathLike[str] | str
-"""An object to send: its file."""
 Found = Iterable[Stored] | AsyncIterable[Stored] | Awaitable[Iterable[Stored]]
 """What a handler may return."""
 Handler = Callable[["Dataset", Operation], Found]
@@ -55,6 +52,8 @@ Handler = Callable[["Dataset", Operation], Found]
 Destinations = Mapping[str, Entity] | Callable[[str], Entity | None]
 """Known Move Destinations: by AE title, or what looks one up."""
 
+WINDOW = 8
+"""C-STOREs outstanding at a time that destinations are asked for (PS3.7 D.3.3.3)."""
 PLAIN_MODELS = ("patient", "study", "patient-study-only")
 """Models that retrieve objects as they are. Those that make new ones, or leave out bulk data, need handlers that do."""
 _RETRIEVING = SupportedContext((*UNCOMPRESSED, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN))
@@ -75,7 +74,9 @@ class Retrieve(Service):
             and some destinations take one association at a time only.
         decompress: compressed transfer syntaxes to decompress for those who do not accept them.
         extension: what the handler supports of extended negotiation; `query.extension` tells what was agreed.
-        settings: how destinations are called; the calling AE title is always our own.
+        settings: how destinations are called; the calling AE title is always our own. By default `WINDOW` objects may
+            be under way on an association, where the destination agrees. Of a C-GET as many as the requestor proposes
+            and the policy of the `SCP` grants: `asynchronous_operations_window`.
         log: told what was retrieved, and what could not be.
     """
 
@@ -105,7 +106,7 @@ class Retrieve(Service):
         self._gets = any(_serves("C-GET-RQ", uid) for uid in self.uids)
         self._associations = associations
         self._decompress = decompress
-        self._settings = settings or Settings()
+        self._settings = settings or Settings(operations_window=WINDOW)
         self._log = log or logger()
         self._places = Places()
 
@@ -149,8 +150,8 @@ class Retrieve(Service):
         if operation.cancelled:
             yield request.response(CANCEL)
             return
-        sub_operations = SubOperations(operation, found, self._decompress)
-        if sub_operations.files:
+        sub_operations = SubOperations(operation, found, self._decompress, partial(self._unsendable, operation))
+        if found:
             work = _get(sub_operations) if destination is None else self._move(sub_operations, destination)
             async with aclosing(sub_operations.responses(work)) as responses:
                 async for response in responses:
@@ -174,17 +175,15 @@ class Retrieve(Service):
 
     # ---- what is asked for ----
 
-    async def _find(self, keys: "Dataset", operation: Operation) -> list[OutgoingFile | Unsendable]:
-        """Ask the handler, and look at what it names; both wait for the disk."""
-        work = operation.caller.work
-        if not self._asynchronous:
-            found: list[OutgoingFile | Unsendable] = await work(partial(_ask, self._handler), keys, operation)
-        else:
-            found = await work(_look, await _collected(self._handler(keys, operation), operation), operation)
-        for each in found:
-            if isinstance(each, Unsendable):
-                self._log.warning("object cannot be sent", **_who(operation), error=each.error)
+    async def _find(self, keys: "Dataset", operation: Operation) -> list[Stored]:
+        """Ask the handler, which may wait for the disk. What the files hold is looked at as their turn comes."""
+        if self._asynchronous:
+            return await _collected(self._handler(keys, operation), operation)
+        found: list[Stored] = await operation.caller.work(partial(_ask, self._handler), keys, operation)
         return found
+
+    def _unsendable(self, operation: Operation, file: Unsendable) -> None:
+        self._log.warning("object cannot be sent", **_who(operation), error=file.error)
 
     def _note(self, sub_operations: SubOperations, destination: Entity | None) -> None:
         tally = sub_operations.tally
@@ -202,13 +201,15 @@ class Retrieve(Service):
 
 
 async def _get(sub_operations: SubOperations) -> None:
-    """C-GET: store over the requestor's own association, one at a time, as the window is 1 where none is agreed."""
+    """C-GET: store over the requestor's own association, as many at a time as it lets us."""
     caller = sub_operations.operation.caller
     contexts = [context for context in caller.agreement.contexts.values() if context.scp]
-    for file in sub_operations.files:
-        if sub_operations.over:
-            break
-        await sub_operations.send(file, contexts, caller.invoke)
+
+    async def carry() -> None:
+        while (file := await sub_operations.next()) is not None:
+            await sub_operations.send(file, contexts, caller.invoke)
+
+    await together(caller.agreement.window_performed, carry)
 
 
 def _sop_classes(name: str) -> tuple[str, ...]:
@@ -246,12 +247,12 @@ def _who(operation: Operation) -> dict[str, object]:
     }
 
 
-def _ask(handler: Handler, keys: "Dataset", operation: Operation) -> list[OutgoingFile | Unsendable]:
-    """In the pool: what a plain handler finds."""
+def _ask(handler: Handler, keys: "Dataset", operation: Operation) -> list[Stored]:
+    """In the pool: what a plain handler finds, or has found when nobody waits any more."""
     found = handler(keys, operation)
     if not isinstance(found, Iterable):
         raise TypeError(f"a plain handler gives an iterable of files, not {type(found).__name__}")
-    return _look(found, operation)
+    return list(takewhile(lambda _: not operation.cancelled, found))
 
 
 async def _collected(found: Found, operation: Operation) -> list[Stored]:
@@ -271,24 +272,3 @@ async def _collected(found: Found, operation: Operation) -> list[Stored]:
         if aclose is not None:
             await aclose()
     return collected
-
-
-def _look(found: Iterable[Stored], operation: Operation) -> list[OutgoingFile | Unsendable]:
-    """In the pool: what the files hold."""
-    looked_at: list[OutgoingFile | Unsendable] = []
-    for each in found:
-        if operation.cancelled:
-            break
-        looked_at.append(each if isinstance(each, OutgoingFile) else _lawful(next(scan([each]))))
-    return looked_at
-
-
-def _lawful(file: OutgoingFile | Unsendable) -> OutgoingFile | Unsendable:
-    """A file whose UIDs may be said: one that may not would spoil the proposal for all."""
-    if isinstance(file, OutgoingFile):
-        try:
-            for uid in (file.sop_class_uid, file.sop_instance_uid, file.transfer_syntax_uid):
-                encode_uid(uid, str(file.path))
-        except LocalProtocolError as error:
-            return Unsendable(file.path, str(error))
-    return file

@@ -20,7 +20,7 @@ from ..log import Log
 from ..storage.outgoing import OutgoingFile
 from ..storage.proposing import Batch, propose
 from ..storage.storage import Originator
-from .sub_operations import SubOperations
+from .sub_operations import SubOperations, together
 
 EACH = 4
 """Sub-associations to one destination."""
@@ -72,7 +72,8 @@ class Mover:
     async def move(self, sub_operations: SubOperations) -> None:
         """Send all of them, over as many associations as their contexts need."""
         work = sub_operations.operation.caller.work
-        for batch in await work(partial(propose, decompress=sub_operations.decompress), sub_operations.files):
+        files = await sub_operations.all()
+        for batch in await work(partial(propose, decompress=sub_operations.decompress), files):
             waiting = deque(batch.objects)
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._at_a_time, len(waiting))):
@@ -84,27 +85,37 @@ class Mover:
         """Take from what waits until nothing does. An association that ends early is made anew as long as each one
         gets something done."""
         while waiting and not sub_operations.over:
-            before = len(waiting)
+            done: list[OutgoingFile] = []
             try:
                 async with self._places.place(self._destination):
-                    await self._associated(sub_operations, batch, waiting)
+                    await self._associated(sub_operations, batch, waiting, done)
             except ProtocolError as error:
                 self._log.warning("sub-association failed", destination=str(self._destination), error=str(error))
-                if before - len(waiting) < 2:  # the one object it took, if any, was lost with it
+                if not done:
                     sub_operations.fail_all(waiting, self._reason(error))
 
     async def _associated(
-        self, sub_operations: SubOperations, batch: Batch[OutgoingFile], waiting: deque[OutgoingFile]
+        self,
+        sub_operations: SubOperations,
+        batch: Batch[OutgoingFile],
+        waiting: deque[OutgoingFile],
+        done: list[OutgoingFile],
     ) -> None:
-        """One association."""
+        """One association, with as many objects under way as the destination agrees to."""
         if not waiting or sub_operations.over:  # others were faster, or this one waited for its place too long
             return
         request = sub_operations.operation.request
         originator = Originator(sub_operations.operation.caller.agreement.calling_ae_title, request.message_id)
         async with await self._scu.associate(self._destination, batch.contexts) as association:
-            contexts = association.agreement.contexts.values()
-            while waiting and not sub_operations.over:
-                await sub_operations.send(waiting.popleft(), contexts, association.invoke, originator)
+            contexts = list(association.agreement.contexts.values())
+
+            async def carry() -> None:
+                while waiting and not sub_operations.over and association.exchange.ending is None:
+                    file = waiting.popleft()
+                    await sub_operations.send(file, contexts, association.invoke, originator)
+                    done.append(file)
+
+            await together(association.agreement.window_invoked, carry)
 
     def _reason(self, error: ProtocolError) -> str:
         """For the requestor, who is told no addresses."""

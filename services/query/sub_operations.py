@@ -1,14 +1,15 @@
 """The C-STORE sub-operations of a C-MOVE or C-GET: sent, counted, told to who asked (PS3.7 9.1.3, 9.1.4; PS3.4 C.4).
 
 Where objects go, to a destination or back over the association that asked for them, is not decided here: whoever knows
-sends them one by one, and the responses follow from what was counted.
+takes and sends them, one by one or several at a time, and the responses follow from what was counted.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Container, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -24,10 +25,11 @@ from ...dimse.status import (
     Status,
 )
 from ...dul.errors import LocalProtocolError
+from ...dul.wire import encode_uid
 from ..errors import AssociationError
 from ..identifiers import encode
 from ..service import Invoke, Operation, Reply
-from ..storage.outgoing import OutgoingFile, Unsendable
+from ..storage.outgoing import OutgoingFile, Unsendable, scan
 from ..storage.proposing import choose
 from ..storage.storage import Originator, store_request
 
@@ -35,6 +37,12 @@ PENDING_SECONDS = 0.1
 """Pending responses are at least so far apart: enough for a progress bar, and few beside the objects."""
 SIGN_OF_LIFE_SECONDS = 15.0
 """And at most so far: who waits shall know that a large object, or a slow destination, takes time."""
+AHEAD = 32
+"""Files looked at together: few enough that the first object goes at once."""
+AT_A_TIME = 16
+"""Objects under way on one association, whatever window is agreed: each is in memory, or mapped."""
+Stored = OutgoingFile | PathLike[str] | str
+"""An object to send: its file."""
 _MAXIMUM_COUNT = 0xFFFF
 """The counts have the VR US (PS3.7 Table 9.3-10); more than that is told as so many."""
 _MAXIMUM_LIST = 0xFFFE
@@ -105,29 +113,58 @@ class SubOperations:
 
     Args:
         operation: what was asked.
-        found: the objects that shall be sent.
+        found: the objects that shall be sent; files are looked at as their turn comes.
         decompress: compressed transfer syntaxes to decompress where they are not accepted.
+        unsendable: told of files that hold nothing that can be sent.
     """
 
     def __init__(
-        self, operation: Operation, found: Sequence[OutgoingFile | Unsendable], decompress: Container[str] = ()
+        self,
+        operation: Operation,
+        found: Iterable[Stored],
+        decompress: Container[str] = (),
+        unsendable: Callable[[Unsendable], None] = lambda each: None,  # noqa: ARG005  # nobody listens
     ) -> None:
         self.operation = operation
         """The C-MOVE or C-GET."""
-        self.files = [each for each in found if isinstance(each, OutgoingFile)]
-        """What can be sent."""
         self.decompress = decompress
         """Compressed transfer syntaxes to decompress where they are not accepted."""
-        self.tally = Tally(len(found))
+        self._found = deque(found)
+        self._files: deque[OutgoingFile] = deque()
+        self._looking = asyncio.Lock()
+        self._unsendable = unsendable
+        self.tally = Tally(len(self._found))
         """How it goes."""
         self._changed = asyncio.Event()
-        for _ in range(len(found) - len(self.files)):
-            self.tally.fail("", "an object cannot be read")  # its error names a path, which is for the log only
 
     @property
     def over(self) -> bool:
         """Whether no further object shall be sent: the requestor has cancelled, or is gone."""
         return self.operation.cancelled
+
+    # ---- what there is ----
+
+    async def next(self) -> OutgoingFile | None:
+        """The next object to send; None after the last, or when no further one shall be sent. Some files are looked at
+        together; those that cannot be sent are counted."""
+        async with self._looking:
+            while not self._files and self._found and not self.over:
+                some = [self._found.popleft() for _ in range(min(AHEAD, len(self._found)))]
+                for each in await self.operation.caller.work(_look, some):
+                    if isinstance(each, OutgoingFile):
+                        self._files.append(each)
+                        continue
+                    self._unsendable(each)
+                    self.tally.fail("", "an object cannot be read")  # its error names a path, which is for the log only
+                    self._changed.set()
+            return None if self.over or not self._files else self._files.popleft()
+
+    async def all(self) -> list[OutgoingFile]:
+        """All objects to send, for who must know them before the first goes."""
+        files = []
+        while (file := await self.next()) is not None:
+            files.append(file)
+        return files
 
     # ---- sending ----
 
@@ -208,6 +245,33 @@ class SubOperations:
         identifier = Dataset()
         identifier.FailedSOPInstanceUIDList = _as_many_as_fit(tally.failed_sop_instances)
         return Reply(response, encode(identifier, operation.context.transfer_syntax))
+
+
+async def together(window: int, worker: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """As many workers at a time as an asynchronous operations window has room for (PS3.7 D.3.3.3; 0: any number).
+
+    Raises what the first of them raised that did, after all have ended.
+    """
+    count = min(window or AT_A_TIME, AT_A_TIME)
+    for ended in await asyncio.gather(*(worker() for _ in range(count)), return_exceptions=True):
+        if ended is not None:
+            raise ended
+
+
+def _look(found: Iterable[Stored]) -> list[OutgoingFile | Unsendable]:
+    """In the pool: what the files hold."""
+    return [each if isinstance(each, OutgoingFile) else _lawful(next(scan([each]))) for each in found]
+
+
+def _lawful(file: OutgoingFile | Unsendable) -> OutgoingFile | Unsendable:
+    """A file whose UIDs may be said: one that may not would spoil the proposal for all."""
+    if isinstance(file, OutgoingFile):
+        try:
+            for uid in (file.sop_class_uid, file.sop_instance_uid, file.transfer_syntax_uid):
+                encode_uid(uid, str(file.path))
+        except LocalProtocolError as error:
+            return Unsendable(file.path, str(error))
+    return file
 
 
 def _as_many_as_fit(uids: Iterable[str]) -> list[str]:
