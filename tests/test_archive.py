@@ -12,7 +12,7 @@ from data_sets import data_set
 from dulcet.dul.items import ProposedContext
 from dulcet.services.archive.archive import Archive
 from dulcet.services.identifiers import encode
-from dulcet.services.query.keys import identifier
+from dulcet.services.query.keys import identifier, keys
 from dulcet.services.query.models import QueryExtension, model, model_of
 from dulcet.services.query.query import QueryFailed
 from sqlalchemy.exc import OperationalError
@@ -120,6 +120,22 @@ def test_unsupported_keys_are_answered_with_a_warning(peer, study):
             for keys in ({"PatientName": ""}, {"ProcedureCodeSequence": []})
         ]
     assert statuses == [[0xFF00], [0xFF01]]
+
+
+def test_keys_in_sequences_are_not_matched_and_that_is_said(peer, study):
+    """Optional keys that the index does not hold: every answer is FF01H (PS3.4 C.2.2.1.3, Table C.4-1), none is empty
+    for their sake, and what is not known comes back without a value."""
+    scu = SCU("ME")
+    list(scu.store(peer, study))
+    asked = keys(RequestedProcedureID="RP1", ScheduledProcedureStepID="SPS1")
+    wanted = identifier("SERIES", StudyInstanceUID="1.1", RequestAttributesSequence=[asked])
+    with scu.associate(peer, [model("find", "study")]) as association:
+        matches = list(association.find(wanted))
+    assert [(match.status, match.identifier.SeriesInstanceUID) for match in matches] == [
+        (0xFF01, "1.1.1"),
+        (0xFF01, "1.1.2"),
+    ]
+    assert all(len(match.identifier.RequestAttributesSequence) == 0 for match in matches)
 
 
 def test_an_object_without_a_study_is_refused_and_leaves_nothing(archive, peer):

@@ -1,8 +1,10 @@
 """The blocking driver against peers that behave, and against every one that does not."""
 
 import hashlib
+import os
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -356,3 +358,60 @@ def test_a_socket_that_was_not_ready_after_all() -> None:
         peer.sendall(b"hello\n")
         assert turns_until(driver, "hello") == ["offered", "hello"]
         assert moods == []
+
+
+def test_wake_while_another_thread_closes(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The descriptor is not closed, and given to somebody else, between the look at it and the write."""
+    driver = BlockingDriver(Lines(requestor=True, answers=False), listening.getsockname())
+    turns_until(driver, "connected")
+    writing, closed = threading.Event(), threading.Event()
+    write, good = os.write, []
+
+    def slowly(descriptor: int, data: bytes) -> int:
+        writing.set()
+        closed.wait(0.3)
+        good.append(stat.S_ISFIFO(os.fstat(descriptor).st_mode))
+        return write(descriptor, data)
+
+    def close() -> None:
+        assert writing.wait(LIMIT)
+        driver.close()
+        closed.set()
+
+    monkeypatch.setattr(os, "write", slowly)
+    closing = threading.Thread(target=close)
+    closing.start()
+    driver.wake()
+    closing.join(LIMIT)
+    assert closed.is_set()
+    assert good == [True]
+    driver.wake()
+    assert good == [True], "closed, there is nothing to wake"
+
+
+def test_wake_from_a_signal_handler_in_the_middle_of_a_wake_or_close(
+    listening: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handler runs on the thread it interrupts: it must neither wait for itself nor meet a closed descriptor."""
+    driver = BlockingDriver(Lines(requestor=True, answers=False), listening.getsockname())
+    turns_until(driver, "connected")
+    write, close = os.write, os.close
+    interrupted: list[str] = []
+
+    def writing(descriptor: int, data: bytes) -> int:
+        if not interrupted:
+            interrupted.append("write")
+            driver.wake()
+        return write(descriptor, data)
+
+    def closing(descriptor: int) -> None:
+        interrupted.append("close")
+        driver.wake()
+        close(descriptor)
+
+    monkeypatch.setattr(os, "write", writing)
+    driver.wake()
+    monkeypatch.setattr(os, "close", closing)
+    driver.close()
+    monkeypatch.undo()
+    assert interrupted == ["write", "close", "close"]

@@ -9,6 +9,7 @@ import errno
 import os
 import select
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -92,6 +93,9 @@ class BlockingDriver(Generic[E]):
         self._poll = select.poll()
         self._flags = 0
         self._wake_pipe: tuple[int, int] | None = None
+        # Whoever wakes must not write to a descriptor that was closed and is somebody else's now. A signal handler may
+        # come in the middle of either on the same thread: it may enter, and finds the pipe there or not.
+        self._waking = threading.RLock()
 
     @classmethod
     def over(
@@ -156,18 +160,19 @@ class BlockingDriver(Generic[E]):
         return caused
 
     def wake(self) -> None:
-        """End this wait or the next; safe from another thread and from a signal handler while open."""
-        if self._wake_pipe is not None:
-            with suppress(BlockingIOError):  # the pipe is full of earlier calls
-                os.write(self._wake_pipe[1], b"!")
+        """End this wait or the next; safe from another thread and from a signal handler, harmless after `close`."""
+        with self._waking:
+            if self._wake_pipe is not None:
+                with suppress(BlockingIOError):  # the pipe is full of earlier calls
+                    os.write(self._wake_pipe[1], b"!")
 
     def close(self) -> None:
         """Let go of everything, telling no one; harmless when done before."""
         self._drop()
-        if self._wake_pipe is not None:
-            for end in self._wake_pipe:
+        with self._waking:
+            ends, self._wake_pipe = self._wake_pipe, None
+            for end in ends or ():
                 os.close(end)
-            self._wake_pipe = None
 
     # Time
 
