@@ -4,6 +4,7 @@ What the PDU or the primitive contains, the way to the state and its detours, th
 the times at which things happen vary; what the transcription says of the outcome must not.
 """
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -59,6 +60,7 @@ def invalid(state: str) -> st.SearchStrategy[bytes]:
     return st.one_of(st.sampled_from([*INVALID.values(), *expected]), strangers(), misshapen(0x07))
 
 
+@cache
 def contents(state: str, event: str) -> st.SearchStrategy[Any]:
     """What an event carries in a state."""
     match event:
