@@ -1,18 +1,13 @@
 """The count of cells counts what it says; a whole run fails when an outcome of Table 9-10 has no proof."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import cell_coverage
 import pytest
 import table_9_10 as table
-
-HERE = Path(__file__).parent
+from inner_runs import inner_run
 
 
 @pytest.fixture
@@ -73,26 +68,28 @@ def test_proof(state, event, action, outcome):
         (0, [], True),
         (1, [], False),
         (1, ["test_table_9_10.py"], True),
+        (0, ["-n2"], True),
+        (1, ["-n2"], False),
         (1, ["-k", "Sta6"], True),
         (1, ["test_table_9_10.py", "test_table_9_10_properties.py::test_proof"], True),
     ],
-    ids=["every-outcome", "one-missing", "one-module", "some-tests", "named-tests"],
+    ids=[
+        "every-outcome",
+        "one-missing",
+        "one-module",
+        "every-outcome-by-two-workers",
+        "one-missing-by-two-workers",
+        "some-tests",
+        "named-tests",
+    ],
 )
 def test_a_whole_run_needs_every_outcome(tmp_path: Path, start: int, arguments: list[str], passes: bool) -> None:
     """Only a run of both proofs from their first to their last test can be asked for all of the table."""
-    for name in ("conftest.py", "cell_coverage.py", "table_9_10.py"):
-        shutil.copy(HERE / name, tmp_path)
-    (tmp_path / "test_table_9_10.py").write_text(PROOF.format(source="enumerated", start=0), "utf-8")
-    (tmp_path / "test_table_9_10_properties.py").write_text(PROOF.format(source="property", start=start), "utf-8")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=tmp_path,
-        env=environment | {"DULCET_CELLS_JSON": "cells.json"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    tests = {
+        "test_table_9_10.py": PROOF.format(source="enumerated", start=0),
+        "test_table_9_10_properties.py": PROOF.format(source="property", start=start),
+    }
+    run = inner_run(tmp_path, "cell_gate", tests, *arguments, DULCET_CELLS_JSON="cells.json")
     assert (run.returncode == 0) is passes, run.stdout
     assert ("without proof" in run.stdout) is not passes
     assert ("property: Sta1 + Evt1 -> AE-1 -> Sta4" in run.stdout) is not passes

@@ -239,7 +239,7 @@ def test_a_full_disk(tmp_path):
         check=False,
     )
     if "unshare:" in run.stderr or "mount:" in run.stderr:
-        pytest.skip(f"no file system of our own to fill: {run.stderr.strip()}")
+        pytest.skip(f"this machine gives us no file system to fill: {run.stderr.strip()}")
     assert (run.stdout, run.stderr) == ("held\n", "")
 
 
@@ -404,7 +404,7 @@ def test_the_order_of_system_calls(tmp_path):
         check=False,
     )  # fmt: skip
     if run.returncode and "ptrace" in run.stderr.lower():
-        pytest.skip(f"strace may not trace here: {run.stderr.strip()}")
+        pytest.skip(f"this machine lets strace trace nothing: {run.stderr.strip()}")
     assert run.returncode == 0, run.stderr
     lines = record.read_text().split("begin", 1)[1].splitlines()[1:]
     calls = [line.split(maxsplit=1)[1] for line in lines if str(tmp_path / "s") in line or "respond" in line]

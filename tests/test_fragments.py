@@ -103,6 +103,18 @@ def test_a_data_set_of_odd_length_is_completed(dataset: Any, maximum_length: int
     assert all(pdv.data and len(pdv.data) % 2 == 0 for pdv in pdvs)
 
 
+@pytest.mark.parametrize(
+    ("buffers", "fragments"),
+    [
+        ([b"abc", b"", b"de", b"fghij"], [b"ab", b"cd", b"efgh", b"ij"]),
+        ([b"a", b"bcdef", b"g"], [b"abcd", b"ef", b"g\0"]),
+    ],
+)
+def test_buffers_that_end_in_the_middle_of_a_pair(buffers: list[bytes], fragments: list[bytes]) -> None:
+    """PS3.8 E.1: fragments are of even length, wherever the pieces end that they are made of."""
+    assert [bytes(pdv.data) for pdv in fragment(1, b"ab", buffers, 10)][1:] == fragments
+
+
 def test_nothing_is_copied() -> None:
     whole = bytearray(100)
     pdvs = list(fragment(1, b"ab", whole, 26))[1:]

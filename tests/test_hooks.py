@@ -89,7 +89,7 @@ def test_no_socket_is_inherited(tmp_path: Path) -> None:
     target = tmp_path / "told"
     look = f"import os; open('{target}', 'w').write(' '.join(os.listdir('/proc/self/fd')))"
     if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("no /proc here: cannot see the files of a process")
+        pytest.skip("this machine has no /proc: cannot see the files of a process")
     with socket.socket() as ours:
         os.set_inheritable(ours.fileno(), True)
         run(f'{sys.executable} -c "{look}"')

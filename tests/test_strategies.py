@@ -4,13 +4,16 @@ import subprocess
 import sys
 
 import pytest
+from dulcet.dimse import messages
+from dulcet.dimse import strategies as of_messages
 from dulcet.dul import items, pdu
 from dulcet.dul import strategies as ours
 from dulcet.dul.strategy_registration import STRATEGIES
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+@settings(max_examples=50)
 @given(ours.presentation_contexts())
 def test_contexts_of_one_request_have_ids_of_their_own(contexts: tuple[items.ProposedContext, ...]) -> None:
     ids = [context.id for context in contexts]
@@ -19,6 +22,7 @@ def test_contexts_of_one_request_have_ids_of_their_own(contexts: tuple[items.Pro
     assert all(number % 2 == 1 for number in ids)
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_an_acceptance_answers_its_request(data: st.DataObject) -> None:
     request = data.draw(ours.associate_rqs())
@@ -29,6 +33,12 @@ def test_an_acceptance_answers_its_request(data: st.DataObject) -> None:
     for result, proposed in zip(acceptance.presentation_contexts, request.presentation_contexts, strict=True):
         assert result.result or result.transfer_syntax in proposed.transfer_syntaxes
     assert acceptance.echo == request.encode()[10:74]
+
+
+@settings(max_examples=30)
+@given(ours.pdus())
+def test_any_pdu_is_legal(drawn: pdu.Pdu) -> None:
+    assert pdu.decode(drawn.encode()) == drawn
 
 
 @given(ours.p_data_tfs())
@@ -62,7 +72,23 @@ def test_any_bytes_can_be_split(data: st.DataObject, stream: bytes) -> None:
     assert all(0 <= cut <= len(stream) for cut in data.draw(ours.splits(stream)))
 
 
+DATA_SET = bytes(range(40))
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_fragments_are_a_message_and_its_data_set(data: st.DataObject) -> None:
+    message = data.draw(of_messages.messages())
+    fragments = data.draw(of_messages.fragments(message, DATA_SET))
+    assert len({fragment.context_id for fragment in fragments}) == 1
+    assert all(len(fragment.data) % 2 == 0 for fragment in fragments)
+    command, held = (b"".join(f.data for f in fragments if f.control & 1 == kind) for kind in (1, 0))
+    assert messages.decode(command) == message
+    assert held == (DATA_SET if message.dataset_follows else b"")
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
+@settings(max_examples=20)  # that hypothesis finds ours at all; what ours draw is tried above
 @given(data=st.data())
 def test_from_type_draws_ours(name: str, data: st.DataObject) -> None:
     cls = getattr(pdu, name, None) or getattr(items, name)

@@ -25,8 +25,9 @@ from dulcet.services.verification import Verification
 from dulcet.tools import query_files
 from dulcet.tools.matches import Lines, Table, cell, columns, dump_lines, view
 from dulcet.tools.native_xml import document, model, responses
+from ports import free_port
 from pydicom.dataset import Dataset
-from tool_runs import CLOSE, HOLD, PROVIDER_ABORT, USER_ABORT, Ran, Scripted, Tool, documented, free_port
+from tool_runs import CLOSE, HOLD, PROVIDER_ABORT, USER_ABORT, Ran, Scripted, Tool, documented
 
 STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 WORKLIST = "1.2.840.10008.5.1.4.31"

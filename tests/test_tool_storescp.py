@@ -31,7 +31,8 @@ from dulcet.services.verification import VERIFICATION, Verification
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import parse
 from dulcet.tools.storescp import Receiving
-from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, free_port, names, needs_ipv6, process, serving
+from ports import free_port
+from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, names, needs_ipv6, process, serving
 
 SCU_TITLE = "MODALITY"
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"

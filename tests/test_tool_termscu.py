@@ -6,7 +6,8 @@ import pytest
 from dulcet.services.scp import SCP
 from dulcet.services.shutdown import Shutdown
 from dulcet.services.verification import Verification
-from tool_runs import HOLD, LIMIT, Scripted, Tool, documented, free_port, process
+from ports import free_port
+from tool_runs import HOLD, LIMIT, Scripted, Tool, documented, process
 
 
 @pytest.fixture

@@ -146,12 +146,6 @@ def _has_ipv6() -> bool:
 needs_ipv6 = pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
 def dicom_file(path: Path, uid: str = "1.2.3", sop_class: str = CT, syntax: str = EXPLICIT, **more: Any) -> Path:
     """A small DICOM file."""
     path.write_bytes(file_meta(sop_class, uid, syntax) + data_set(uid, sop_class, syntax=syntax, **more))

@@ -1,6 +1,5 @@
-"""Live peers: each started once, their absence told once, and the table of what was proven with them."""
+"""Live peers, each started once, and where a test enters what it has proven with them."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,16 +24,10 @@ DCMTK = (
     "findscu",
     "wlmscpfs",
 )
-REQUIRED = "DULCET_REQUIRE_PEERS"
-"""With this in the environment a missing peer is a failure."""
 
 
 def _missing(peer: str) -> NoReturn:
-    live_matrix.missing.add(peer)
-    words = f"{peer} is not installed"
-    if os.environ.get(REQUIRED):
-        pytest.fail(f"{words}, and {REQUIRED} is set")
-    pytest.skip(words)
+    pytest.skip(f"{peer} is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -132,14 +125,3 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The matrix, and in one line who was not there."""
-    if live_matrix.rows:
-        terminalreporter.section("proven with live peers", sep="-")
-        for line in live_matrix.lines():
-            terminalreporter.write_line(line)
-    if live_matrix.missing:
-        words = f"LIVE PEERS MISSING: {', '.join(sorted(live_matrix.missing))}: what needs them was not proven"
-        terminalreporter.write_line(words, red=True, bold=True)

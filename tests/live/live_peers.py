@@ -20,6 +20,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 
+from ports import free_port
+
 SECONDS = 20.0
 """For whatever a peer is waited for; only failures take that long."""
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin", "/opt/local/bin")
@@ -59,13 +61,6 @@ def dcmtk(tool: str) -> str:
     path = find(tool, "$dcmtk")
     assert path is not None, f"DCMTK's {tool} is not installed"
     return path
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from archive_files import CT, instance, write
-from live_peers import Process, Pynetdicom, Server, dcmtk, dulcet, free_port, run
+from live_peers import Process, Pynetdicom, Server, dcmtk, dulcet, run
+from ports import free_port
 from pydicom import dcmread
 
 Proven = Callable[..., None]

@@ -16,7 +16,8 @@ from dulcet.services.query.query import QueryFailed
 from dulcet.services.query.receiving import COMMON_STORAGE, storage_proposals
 from live_archive import Archive
 from live_instances import CT, ROOT, digests, encapsulated, instance
-from live_peers import Orthanc, Pynetdicom, Server, find, run
+from live_peers import Orthanc, Pynetdicom, Server, run
+from live_peers import dcmtk as program
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -121,8 +122,6 @@ def dcmqrscp_options() -> list[str]:
 @pytest.fixture
 def dcmqrscp(dcmtk: None, tmp_path: Path, catcher: Archive, dcmqrscp_options: list[str]) -> Iterator[Entity]:
     """An archive that knows our SCP as a destination."""
-    from live_peers import dcmtk as program
-
     (tmp_path / "database").mkdir()
     path = tmp_path / "dcmqrscp.cfg"
     path.write_text(
@@ -181,7 +180,7 @@ def test_leaving_dcmqrscp_early(scu: SCU, dcmqrscp: Entity, tmp_path: Path, prov
                 break
         assert association.echo() == 0x0000
         assert len(list(association.find(wanted))) == 60
-    proven("DCMTK dcmqrscp", "SCU", "C-FIND", "C-CANCEL, association goes on")
+    proven("DCMTK dcmqrscp", "SCU", "C-FIND", "left early", "association goes on")
 
 
 # DCMTK wlmscpfs
@@ -217,15 +216,12 @@ def worklist_item(name: str, modality: str) -> Dataset:
 
 
 def test_wlmscpfs(scu: SCU, dcmtk: None, tmp_path: Path, proven: Proven) -> None:
-    program = find("wlmscpfs", "$dcmtk")
-    if program is None:
-        pytest.skip("DCMTK wlmscpfs is not installed")
     folder = tmp_path / "worklists" / "WORK"
     folder.mkdir(parents=True)
     (folder / "lockfile").touch()
     for number, (name, modality) in enumerate([("Müller^Jörg", "CT"), ("Live^Test", "MR")]):
         worklist_item(name, modality).save_as(folder / f"{number}.wl", enforce_file_format=True)
-    command = [program, "-v", "-dfp", tmp_path / "worklists", "-csk", "PORT"]
+    command = [program("wlmscpfs"), "-v", "-dfp", tmp_path / "worklists", "-csk", "PORT"]
     with Server(command, tmp_path / "wlmscpfs.log") as server:
         peer = Entity.local("WORK", server.port)
         both = list(scu.find(peer, ""))
@@ -236,7 +232,7 @@ def test_wlmscpfs(scu: SCU, dcmtk: None, tmp_path: Path, proven: Proven) -> None
             (match,) = association.find(wanted)
         assert match.identifier is not None
         assert match.identifier.PatientName == "Müller^Jörg"
-    proven("DCMTK wlmscpfs", "SCU", "C-FIND", "worklist", "sequence keys", "character sets")
+    proven("DCMTK wlmscpfs", "SCU", "Modality Worklist", "sequence keys", "character sets")
 
 
 # Orthanc
@@ -317,7 +313,8 @@ def test_failures_and_cancel_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp
             matches.close()
             assert matches.status == 0xFE00
         assert pynetdicom.ask("cancelled")["cancelled"]
-    proven("pynetdicom", "SCU", "C-FIND", "status A700", "C-CANCEL")
+    proven("pynetdicom", "SCU", "C-FIND", "status A700")
+    proven("pynetdicom", "SCU", "C-CANCEL", "of a C-FIND")
 
 
 def test_cancelling_a_retrieval_from_pynetdicom(
@@ -340,7 +337,7 @@ def test_cancelling_a_retrieval_from_pynetdicom(
         assert pynetdicom.ask("cancelled")["cancelled"]
         result = scu.get(peer, store=lambda one: None, progress=lambda step: False, StudyInstanceUID=STUDY)
         assert result.status == 0xFE00
-    proven("pynetdicom", "SCU", "C-GET", "C-CANCEL in the middle")
+    proven("pynetdicom", "SCU", "C-CANCEL", "of a C-GET")
 
 
 def test_rarities_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven) -> None:
@@ -392,8 +389,6 @@ FINDS = ["-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "-k",
 
 
 def test_findscu(dcmtk: None, asked: int, answers: Answers, proven: Proven) -> None:
-    from live_peers import dcmtk as program
-
     findscu = [program("findscu"), "-v", "-aec", "DULCET"]
     said = run([*findscu, *FINDS, "-k", "PatientID=LIVE", "127.0.0.1", asked])
     assert said.code == 0, said
@@ -403,11 +398,12 @@ def test_findscu(dcmtk: None, asked: int, answers: Answers, proven: Proven) -> N
     assert "Refused: OutOfResources" in broken.said, broken
     worklist = run([*findscu, "-W", "-k", "PatientName=*", "127.0.0.1", asked])
     assert worklist.said.count("Find Response") >= 3, worklist
-    proven("DCMTK findscu", "SCP", "C-FIND", "study root", "worklist", "status A700")
+    proven("DCMTK findscu", "SCP", "C-FIND", "study root", "status A700")
+    proven("DCMTK findscu", "SCP", "Modality Worklist", "all of it")
     cancelled = run([*findscu, *FINDS, "-k", "PatientID=ENDLESS", "--cancel", "5", "127.0.0.1", asked])
     assert cancelled.code == 0, cancelled.said[-500:]
     assert answers.closed.wait(5.0)
-    proven("DCMTK findscu", "SCP", "C-FIND", "C-CANCEL")
+    proven("DCMTK findscu", "SCP", "C-CANCEL", "of a C-FIND")
 
 
 def test_pynetdicom_asks(pynetdicom: Pynetdicom, asked: int, answers: Answers, proven: Proven) -> None:
@@ -421,4 +417,5 @@ def test_pynetdicom_asks(pynetdicom: Pynetdicom, asked: int, answers: Answers, p
     assert ask("BROKEN")["statuses"][-1] == 0xA700
     assert ask("ENDLESS", cancel=3)["statuses"][-1] == 0xFE00
     assert answers.closed.wait(5.0)
-    proven("pynetdicom", "SCP", "C-FIND", "study root", "status A700", "C-CANCEL")
+    proven("pynetdicom", "SCP", "C-FIND", "study root", "status A700")
+    proven("pynetdicom", "SCP", "C-CANCEL", "of a C-FIND")

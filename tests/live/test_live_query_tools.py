@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from data_sets import IMPLICIT, element
 from live_instances import CT, TEST_FILES, part10, read, same_content, syntax_of, uid_of
-from live_peers import Orthanc, Server, dcmtk, dulcet, free_port, run
+from live_peers import Orthanc, Server, dcmtk, dulcet, run
+from ports import free_port
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -266,7 +267,8 @@ def test_cancel(qrscp: Qrscp, tmp_path: Path, proven: Proven) -> None:
         ended = run(dulcet(tool, "--json", "--cancel", "1", *STUDY, *words, *qrscp.peer))
         assert ended.code in (0, 75), ended.said
         assert json.loads(ended.said.splitlines()[-1])["record"] == "summary"
-    proven(QRSCP, "SCU", "C-CANCEL", "of a query and of a retrieval")
+    for service in ("C-FIND", "C-MOVE"):
+        proven(QRSCP, "SCU", service, "asked to cancel")
 
 
 # Worklists
@@ -331,7 +333,7 @@ def test_worklists_beside_dcmtk_s_findscu(
         [path.name for path in one] == [path.name for path in other] == [f"rsp{n:04}.dcm" for n in range(1, found + 1)]
     )
     assert list(map(plain, one)) == list(map(plain, other))
-    proven("DCMTK wlmscpfs", "SCU", "C-FIND", "worklist, drop-in")
+    proven("DCMTK wlmscpfs", "SCU", "Modality Worklist", "drop-in")
 
 
 # Orthanc

@@ -14,7 +14,8 @@ from dulcet.services.scu import Settings
 from dulcet.services.storage.outgoing import OutgoingFile
 from live_archive import Archive
 from live_instances import CT, ROOT, awkward, digest, digests, encapsulated, instance, large, read, same_content, uid_of
-from live_peers import Ended, Orthanc, Process, Pynetdicom, Server, dcmtk, free_port, run
+from live_peers import Ended, Orthanc, Process, Pynetdicom, Server, dcmtk, run
+from ports import free_port
 
 from dulcet import SCU, Entity, Operation
 
@@ -190,7 +191,7 @@ def test_move_is_cancelled(archive: Archive, shelf: Shelf, made: Path, inbox: Pa
     assert "0xfe00: Cancel" in ended.said
     assert len(written(inbox)) < 200
     assert archive.ending() == Released()
-    proven("DCMTK movescu", "SCP", "C-MOVE", "C-CANCEL")
+    proven("DCMTK movescu", "SCP", "C-CANCEL", "of a C-MOVE")
 
 
 @pytest.mark.usefixtures("dcmtk")
