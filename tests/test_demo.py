@@ -12,11 +12,6 @@ from tool_runs import Tool, dicom_file
 
 
 @pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
-
-
-@pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2)]
 

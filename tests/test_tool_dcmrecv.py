@@ -19,11 +19,6 @@ UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"
 
 
 @pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
-
-
-@pytest.fixture
 def scu() -> SCU:
     return SCU("MODALITY")
 

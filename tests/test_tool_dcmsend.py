@@ -76,11 +76,6 @@ class Archive(Service):
 
 
 @pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
-
-
-@pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2, 3)]
 

@@ -1,7 +1,6 @@
 """`dulcet echoscu`: what it says, what it proposes, and an exit code for each way an echo can fail."""
 
 import io
-import os
 import re
 import signal
 import subprocess
@@ -74,11 +73,6 @@ class Aborting(Verification):
     def perform(self, operation: Operation) -> Response:
         operation.caller.abort("no")
         return super().perform(operation)
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
 
 
 def echo(tool: Tool, scp: SCP, *words: object) -> Any:
@@ -344,29 +338,13 @@ def test_times_of_termscu() -> None:
     assert (times.connect, times.acse, made.dimse_seconds, made.write_seconds) == (3.0, 4.0, 300.0, 30.0)
 
 
-def test_one_interrupt_releases() -> None:
-    with (
-        SCP("PEER", [Verification()]).running() as running,
-        process("echoscu", "--json", "--repeat", 1_000_000, "127.0.0.1", running.port) as ran,
-    ):
-        assert ran.stdout is not None
-        assert ran.stdout.readline().startswith('{"record": "echo"')
-        ran.send_signal(signal.SIGINT)
-        out, err = ran.communicate(timeout=LIMIT)
-    assert ran.returncode == 130
-    assert err == "stopping when this operation is done; once more aborts the association\n"
-    assert '"exit_code": 130' in out.splitlines()[-1]
-
-
 def test_two_interrupts_abort() -> None:
     with (
         Scripted([ACCEPTED, HOLD]) as peer,
         process("echoscu", "-v", "-ta", "0.5", "127.0.0.1", peer.port) as ran,
     ):
         assert ran.stderr is not None
-        while len(peer.heard) < 2:
-            assert ran.poll() is None
-            time.sleep(0.01)
+        peer.wait_for(2)
         while "sending C-ECHO request" not in ran.stderr.readline():
             assert ran.poll() is None
         ran.send_signal(signal.SIGINT)
@@ -377,38 +355,6 @@ def test_two_interrupts_abort() -> None:
     assert err == "dulcet echoscu: stopped from the keyboard\n"
     assert set(peer.types[1:-1]) == {4}
     assert peer.types[-1] == 7
-
-
-class Interrupting(Verification):
-    """A Verification SCP that presses Ctrl-C in this process."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-
-    def perform(self, operation: Operation) -> Response:
-        for _ in range(self.times):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)  # so that the main thread has taken it before the answer
-        return super().perform(operation)
-
-
-@pytest.mark.parametrize(("times", "records"), [(1, ["echo", "summary"]), (2, ["summary"])])
-def test_interrupts_in_this_process(tool: Tool, times: int, records: list[str]) -> None:
-    ran = echo(tool, SCP("PEER", [Interrupting(times)]), "--json", "--repeat", 100)
-    assert (ran.code, ran.summary["exit_code"]) == (130, 130)
-    assert [record["record"] for record in ran.records] == records
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_an_interrupt_before_there_is_an_association() -> None:
-    with Scripted([HOLD]) as peer, process("echoscu", "-v", "-ta", "20", "127.0.0.1", peer.port) as ran:
-        while not peer.heard:
-            assert ran.poll() is None
-            time.sleep(0.01)
-        ran.send_signal(signal.SIGINT)
-        _, err = ran.communicate(timeout=LIMIT)
-    assert ran.returncode == 130
-    assert "stopped from the keyboard" in err
 
 
 class Nothing(Service):

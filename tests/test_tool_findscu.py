@@ -2,11 +2,7 @@
 
 import io
 import json
-import os
-import signal
-import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -57,11 +53,6 @@ class Answering:
         self.asked.append(keys)
         self.contexts.append((operation.context.abstract_syntax, operation.context.transfer_syntax))
         return self._found(keys)
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
 
 
 def find(tool: Tool, handler: Callable[..., Any], *words: object, **options: Any) -> Ran:
@@ -315,23 +306,6 @@ def test_cancel(tool: Tool) -> None:
     assert ran.code == 75
     assert ran.records[-2]["status"] == "0xFE00"
     assert ran.summary["matches"] >= 5
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_stopped_from_the_keyboard(tool: Tool, times: int) -> None:
-    def endless(_: Dataset) -> Iterator[Dataset]:
-        for number in count():
-            for _ in range(times if number == 3 else 0):
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.2)
-            yield patient(number)
-
-    ran = find(tool, Answering(endless), "--json", *KEYS)
-    assert (ran.code, ran.summary["exit_code"]) == (130, 130)
-    if times == 1:
-        assert ran.records[-2]["status"] == "0xFE00"
-    else:
-        assert "stopped from the keyboard" in ran.err
 
 
 def test_a_failure_and_what_the_peer_says_to_it(tool: Tool) -> None:

@@ -2,8 +2,6 @@
 
 import io
 import os
-import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -330,18 +328,6 @@ def test_one_result_of_several(
 ) -> None:
     one = combined(results, set(map(str, range(came))))
     assert (one.status, one.completed, one.failed) == (status, completed, failed)
-
-
-def test_stopped_from_the_keyboard(tool: Tool, files: list[Path]) -> None:
-    def twice(_keys: Dataset, _operation: Operation) -> Sequence[Path]:
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.2)
-        return files
-
-    ran = get(tool, twice, "--json", *KEYS)
-    assert (ran.code, ran.summary["exit_code"]) == (130, 130)
-    assert "stopped from the keyboard" in ran.err
 
 
 def test_what_came_before_a_later_association_failed_is_told(tool: Tool, files: list[Path], tmp_path: Path) -> None:

@@ -13,14 +13,9 @@ from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import UsageError, parse
 from dulcet.tools.qrscp import IndexProgress, Serving
-from tool_runs import LIMIT, Tool, documented, process, serving
+from tool_runs import LIMIT, documented, process, serving
 
 from dulcet import SCP, SCU, Entity, Storage
-
-
-@pytest.fixture
-def tool(capsys):
-    return Tool(capsys)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`dulcet storescp`: what it accepts, writes, tells and runs, and how it ends."""
 
 import contextlib
+import errno
 import io
 import json
 import re
@@ -37,11 +38,6 @@ from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, names, need
 SCU_TITLE = "MODALITY"
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"
 """A SOP class nobody has heard of."""
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
 
 
 @pytest.fixture
@@ -194,11 +190,11 @@ def test_until_termscu_asks(tool: Tool, tmp_path: Path, scu: SCU) -> None:
 def test_an_error_of_the_system_while_it_serves(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def serve(_self: SCP, _host: str, port: int, *, ready: Any) -> None:
         ready(SimpleNamespace(port=port))
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(SCP, "serve", serve)
     ran = tool("storescp", "-od", tmp_path, 11112)
-    assert (ran.code, ran.err) == (1, "dulcet storescp: No space left on device\n")
+    assert (ran.code, ran.err) == (1, "dulcet storescp: Input/output error\n")
 
 
 def test_an_extension_that_leads_elsewhere(tool: Tool, tmp_path: Path) -> None:

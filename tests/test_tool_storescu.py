@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +72,6 @@ class Answering(Service):
     @property
     def uids(self) -> list[str]:
         return [uid for uid, _, _ in self.received]
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
 
 
 @pytest.fixture
@@ -457,48 +451,10 @@ def test_a_bar_on_a_terminal(tool: Tool, files: list[Path], monkeypatch: pytest.
         assert terminal.written == ""
 
 
-def test_one_interrupt_releases(tmp_path: Path) -> None:
-    file = dicom_file(tmp_path / "1.dcm")
-    with (
-        SCP("PEER", [Answering()]).running() as running,
-        process("storescu", "--json", "--repeat", 100_000, "127.0.0.1", running.port, file) as ran,
-    ):
-        assert ran.stdout is not None
-        ran.stdout.readline()
-        ran.send_signal(signal.SIGINT)
-        out, err = ran.communicate(timeout=LIMIT)
-    assert ran.returncode == 130
-    assert err.startswith("stopping when this operation is done")
-    assert '"exit_code": 130' in out.splitlines()[-1]
-
-
-class Interrupting(Answering):
-    """A storage SCP that presses Ctrl-C in this process."""
-
-    def __init__(self, times: int) -> None:
-        super().__init__()
-        self.times = times
-
-    def perform(self, operation: Operation) -> Response:
-        for _ in range(self.times):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)  # so that the main thread has taken it before the answer
-        return super().perform(operation)
-
-
-@pytest.mark.parametrize(("times", "stored"), [(1, 1), (2, 0)])
-def test_interrupts_in_this_process(tool: Tool, files: list[Path], times: int, stored: int) -> None:
-    ran = store(tool, Interrupting(times), "--json", "-nh", *files)
-    assert (ran.code, ran.summary["exit_code"]) == (130, 130)
-    assert (ran.summary["stored"], ran.summary["files"], len(ran.records)) == (stored, 3, 4)
-
-
 def test_two_interrupts_abort(tmp_path: Path) -> None:
     file = dicom_file(tmp_path / "1.dcm")
     with Scripted([TWO_CONTEXTS, HOLD]) as peer, process("storescu", "127.0.0.1", peer.port, file) as ran:
-        while len(peer.heard) < 2:
-            assert ran.poll() is None
-            time.sleep(0.01)
+        peer.wait_for(2)
         assert ran.stderr is not None
         ran.send_signal(signal.SIGINT)
         ran.stderr.readline()

@@ -10,11 +10,6 @@ from table_9_10 import CELLS, EVENTS, STATES
 from tool_runs import Tool
 
 
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
-
-
 def test_the_grid(tool: Tool) -> None:
     ran = tool("table")
     lines = ran.out.splitlines()

@@ -2,17 +2,11 @@
 
 import json
 
-import pytest
 from dulcet.services.scp import SCP
 from dulcet.services.shutdown import Shutdown
 from dulcet.services.verification import Verification
 from ports import free_port
 from tool_runs import HOLD, LIMIT, Scripted, Tool, documented, process
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
 
 
 def test_a_server_agrees_to_stop(tool: Tool) -> None:

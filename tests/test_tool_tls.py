@@ -24,11 +24,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str]) -> Tool:
-    return Tool(capsys)
-
-
-@pytest.fixture
 def pair(made: Certificates, tool: Tool, tmp_path: Path) -> "Pair":
     return Pair(made, tool, tmp_path)
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 import pytest
@@ -21,6 +22,7 @@ from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
 from dulcet.tools import cli, dcmrecv, qrscp, storescp
 from dulcet.tools.connection import log_for
+from dulcet.tools.interrupts import Interrupts
 from dulcet.tools.options.command_line import parse
 from dulcet.tools.options.tool_texts import TOOLS
 
@@ -77,6 +79,47 @@ class Tool:
         return Ran(int(code), *self._capsys.readouterr())
 
 
+class Keyboard:
+    """Ctrl-C for a tool in this process, pressed by the thread of a peer."""
+
+    NUDGE = 0.1
+    """Seconds after which the main thread is reminded."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._taken = threading.Semaphore(0)
+        came = Interrupts._came
+
+        def noted(interrupts: Interrupts, number: int, frame: FrameType | None) -> None:
+            try:
+                came(interrupts, number, frame)
+            finally:
+                self._taken.release()
+
+        monkeypatch.setattr(Interrupts, "_came", noted)
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGUSR1, lambda _number, _frame: None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGUSR1, self._before)
+
+    def press(self, times: int = 1) -> None:
+        """Press it; returns when the tool has taken notice.
+
+        A signal that comes just before the main thread waits is noticed by Python only when the wait is over; another
+        one, which means nothing, ends the wait.
+        """
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(int(LIMIT / self.NUDGE)):
+                if self._taken.acquire(timeout=self.NUDGE):
+                    break
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            else:
+                raise AssertionError("nobody takes notice of Ctrl-C")
+
+
 @dataclass
 class Scripted:
     """A peer for one connection: to each PDU that comes, however broken, the next answer of its script."""
@@ -85,6 +128,7 @@ class Scripted:
     """One for each PDU; `CLOSE` and `HOLD` end the script."""
     heard: list[bytes] = field(default_factory=list)
     """The PDUs that came."""
+    _news: threading.Condition = field(default_factory=threading.Condition)
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -121,8 +165,15 @@ class Scripted:
         head = stream.read(6)
         if len(head) < 6:
             return False
-        self.heard.append(head + stream.read(int.from_bytes(head[2:], "big")))
+        with self._news:
+            self.heard.append(head + stream.read(int.from_bytes(head[2:], "big")))
+            self._news.notify_all()
         return head[0] != ABORT
+
+    def wait_for(self, number: int) -> None:
+        """Until so many PDUs have come."""
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.heard) >= number, LIMIT)
 
     @property
     def types(self) -> list[int]:

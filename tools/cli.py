@@ -50,8 +50,8 @@ NETWORK_TOOLS = (
 )
 """Those whose options stand in `options`."""
 
-_OF_STDOUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""What writing to standard output fails with, when nobody reads on or its disk is full; it has no file name."""
+_OF_STDOUT = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What writing to standard output fails with, when nobody reads on or its disk is full; of a file we tell the name."""
 _HELP_WORDS = ("-h", "--help", "help")
 
 
