@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from dulcet.tools.reporting import Counter, Progress, Report
+from dulcet.tools.reporting import Counter, Matches, Progress, Report
+from tool_runs import Terminal
 
 ROOT = Path(__file__).parent.parent
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def test_people_see_the_last_line() -> None:
@@ -64,6 +60,26 @@ def test_a_server_counts_on_one_line() -> None:
     counter.finish()
     counter.finish()
     assert stream.getvalue() == "\r1 objects, 1.5 MB received\x1b[K\r2 objects, 2.0 MB received\x1b[K\n"
+
+
+def test_matches_are_counted_while_they_come() -> None:
+    stream, times = Terminal(), iter([10.0, 10.05, 10.5, 10.55, 11.0])
+    matches = Matches(stream=stream, clock=lambda: next(times))
+    for _ in range(4):
+        matches.count()
+    matches.finish()
+    matches.finish()
+    told = ["2 matches, 4 a second\x1b[K", "4 matches, 4 a second\x1b[K", "\x1b[K"]
+    assert stream.getvalue() == "".join(f"\r{each}" for each in told)
+
+
+@pytest.mark.parametrize(("stream", "wanted"), [(io.StringIO(), True), (Terminal(), False)])
+def test_matches_are_not_counted_when_nobody_looks(stream: io.StringIO, wanted: bool) -> None:
+    times = iter([1.0, 2.0])
+    matches = Matches(wanted=wanted, stream=stream, clock=lambda: next(times))
+    matches.count()
+    matches.finish()
+    assert stream.getvalue() == ""
 
 
 @pytest.mark.parametrize(("stream", "wanted"), [(io.StringIO(), True), (Terminal(), False)])

@@ -23,7 +23,7 @@ from dulcet.tools.matches import Lines, Table, cell, columns, dump_lines, view
 from dulcet.tools.native_xml import document, model, responses
 from ports import free_port
 from pydicom.dataset import Dataset
-from tool_runs import CLOSE, HOLD, PROVIDER_ABORT, USER_ABORT, Ran, Scripted, Tool, documented
+from tool_runs import CLOSE, HOLD, PROVIDER_ABORT, USER_ABORT, Ran, Scripted, Terminal, Tool, documented
 
 STUDY_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 WORKLIST = "1.2.840.10008.5.1.4.31"
@@ -366,10 +366,6 @@ def test_extended_negotiation(tool: Tool) -> None:
 def test_what_suits_whoever_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
 
     assert isinstance(view(io.StringIO()), Lines)
     terminal = Terminal()

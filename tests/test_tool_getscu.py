@@ -29,6 +29,7 @@ from tool_runs import (
     USER_ABORT,
     Ran,
     Scripted,
+    Terminal,
     Tool,
     dicom_file,
     documented,
@@ -347,11 +348,6 @@ def test_what_came_before_a_later_association_failed_is_told(tool: Tool, files: 
 def test_an_identifier_that_cannot_be_encoded(tool: Tool, files: list[Path]) -> None:
     ran = get(tool, Archive(files), *KEYS, "-k", "SpecificCharacterSet=ISO_IR 100", "-k", "PatientName=神")
     assert (ran.code, ran.out.split(" ")[0]) == (22, "0")
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def test_the_bar() -> None:

@@ -13,7 +13,7 @@ from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import UsageError, parse
 from dulcet.tools.qrscp import IndexProgress, Serving
-from tool_runs import LIMIT, documented, process, serving
+from tool_runs import LIMIT, Terminal, documented, process, serving
 
 from dulcet import SCP, SCU, Entity, Storage
 
@@ -136,10 +136,6 @@ def test_a_process_of_its_own_ends_in_order(tmp_path, how):
 
 
 def test_a_bar_shows_what_is_indexed():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
     screen = Terminal()
     with IndexProgress(stream=screen) as bar:
         bar.tell(0, 20)

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import io
 import json
 import re
 import signal
@@ -33,7 +32,18 @@ from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import parse
 from dulcet.tools.storescp import Receiving
 from ports import free_port
-from tool_runs import IMPLICIT, LIMIT, Tool, dicom_file, documented, names, needs_ipv6, process, serving
+from tool_runs import (
+    IMPLICIT,
+    LIMIT,
+    Terminal,
+    Tool,
+    dicom_file,
+    documented,
+    names,
+    needs_ipv6,
+    process,
+    serving,
+)
 
 SCU_TITLE = "MODALITY"
 UNKNOWN = "1.2.826.0.1.3680043.9.9999.1"
@@ -486,10 +496,6 @@ def test_a_service_that_fails_shows_no_value(tmp_path: Path, scu: SCU, capsys: p
 
 
 def test_a_counter_on_a_terminal(tmp_path: Path, scu: SCU, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     (tmp_path / "in").mkdir()

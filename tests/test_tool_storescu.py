@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -421,34 +420,6 @@ def test_no_patient_in_any_line(tool: Tool, tmp_path: Path) -> None:
         ran = tool("storescu", "-ll", "trace", "-nh", "--json", "127.0.0.1", running.port, file, wrong)
     assert ran.code == 0
     assert "CANARY" not in ran.out + ran.err
-
-
-class Terminal:
-    """What stands in for a terminal."""
-
-    def __init__(self) -> None:
-        self.written = ""
-
-    def write(self, text: str) -> int:
-        self.written += text
-        return len(text)
-
-    def flush(self) -> None:
-        pass
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_bar_on_a_terminal(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    assert store(tool, Answering(), *files).code == 0
-    assert "3 of 3 files" in terminal.written
-    for word in ("--no-progress", "-q", "--json"):
-        terminal.written = ""
-        assert store(tool, Answering(), word, *files).code == 0
-        assert terminal.written == ""
 
 
 def test_two_interrupts_abort(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the tests of the command-line tools share: runs in this process, peers that play a script, small files."""
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -65,6 +66,14 @@ class Ran(NamedTuple):
         last = self.records[-1]
         assert last["record"] == "summary"
         return last
+
+
+class Terminal(io.StringIO):
+    """What stands in for a terminal."""
+
+    def isatty(self) -> bool:
+        """It says it is one."""
+        return True
 
 
 class Tool:

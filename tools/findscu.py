@@ -26,7 +26,7 @@ from .querying import (
     tell_extension,
     transfer_syntaxes,
 )
-from .reporting import Report
+from .reporting import Matches, Report
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -61,6 +61,8 @@ class Searching:
         self._report = Report(json=options.json, quiet=options.log_level == "fatal", stream=stream)
         self._view = view()
         self._shown = self._how()
+        quiet = options.no_progress or options.log_level == "fatal" or self._shown in ("records", "shown")
+        self._bar = Matches(wanted=not quiet)
         self._requests = self._matches = 0
 
     def _how(self) -> str:
@@ -122,6 +124,7 @@ class Searching:
         except QueryFailed as failed:
             error = failed.error_comment
         finally:
+            self._bar.finish()
             self._matches += found
             if self._shown == "table":
                 self._view.end()
@@ -129,6 +132,7 @@ class Searching:
 
     def _found(self, match: Match, number: int) -> None:
         """A match: shown, written, told."""
+        self._bar.count()
         files = self.extraction.add(match)
         if match.identifier is None:
             self._log.error("a response cannot be read", request=self._requests, number=number, why=match.error)

@@ -5,10 +5,16 @@ line says in words what became of it all. rich is loaded only when a bar is real
 """
 
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+
+
+REDRAWN = 0.1
+"""Seconds between two looks of a line that is written again and again."""
 
 
 class Report:
@@ -106,6 +112,38 @@ class Counter:
         if self._shown and self._objects:
             self._stream.write("\n")
         self._shown = False
+
+
+class Matches:
+    """How many matches have come, and how fast, on one line of a terminal that is erased at the end.
+
+    Nobody knows how many there will be (PS3.4 C.4.1), so there is no time left to tell.
+    """
+
+    def __init__(
+        self, *, wanted: bool = True, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream, self._clock = stream or sys.stderr, clock
+        self._wanted = wanted and self._stream.isatty()
+        self._matches = 0
+        self._begun = self._told = clock()
+
+    def count(self) -> None:
+        """One more."""
+        self._matches += 1
+        now = self._clock()
+        if self._wanted and now - self._told >= REDRAWN:
+            self._told = now
+            rate = self._matches / (now - self._begun)
+            self._stream.write(f"\r{self._matches} matches, {rate:.0f} a second\x1b[K")
+            self._stream.flush()
+
+    def finish(self) -> None:
+        """Erase the line, if there is one; may be called twice."""
+        if self._told > self._begun:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._told = self._begun
 
 
 def _bar(stream: TextIO) -> "Bar":

@@ -134,6 +134,7 @@ class Retrieving(ABC):
     def conclude(self, request: "Request", result: RetrieveResult) -> None:
         """A request is done with: its end into log, records and exit code."""
         request.concluded = True
+        self._bar.show(Progress(result.remaining, result.completed, result.failed, result.warning))
         code = for_status(result.status.category)
         if code is ExitCode.SUCCESS and result.failed:
             code = ExitCode.WARNING
@@ -238,7 +239,7 @@ class RetrievalBar:
 
             self._bar = progress.Progress(
                 progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
+                progress.BarColumn(bar_width=20),
                 progress.MofNCompleteColumn(),
                 progress.TimeRemainingColumn(),
                 console=Console(file=self._stream),
