@@ -189,7 +189,11 @@ def help_text() -> str:
     lines += [f"  {tool:<12}{words}" for tool, (_, words) in TOOLS.items()]
     lines += [
         "",
-        "`dulcet TOOL --help` explains a tool; `dulcet --version` tells the version.",
+        "to begin:",
+        "  dulcet demo                 two entities talk, and you see how",
+        "  dulcet echoscu HOST PORT    is there a DICOM peer?",
+        "  dulcet TOOL --help          what a tool does, examples, all its options",
+        "  dulcet --version            the versions of everything",
         "",
         "exit codes:",
     ]

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .exit_codes import ExitCode
+from .options.help_page import synopsis
 from .options.not_offered import NOT_OFFERED
 from .options.row import Option
 from .options.table import rows
-from .options.tool_texts import TOOLS, Tool
+from .options.tool_texts import TOOLS
 
 FLAWLESS = "Zero only when everything asked for was done."
 
@@ -61,7 +62,7 @@ def manual_page(name: str) -> Iterator[str]:
     tool = TOOLS[name]
     yield f'.TH DULCET-{name.upper()} 1 "" dulcet "DICOM tools"'
     yield from (".SH NAME", rf"dulcet\-{name} \- {_troff(tool.summary)}")
-    yield from (".SH SYNOPSIS", rf".B dulcet {name}", _troff(_synopsis(tool)))
+    yield from (".SH SYNOPSIS", rf".B dulcet {name}", _troff(synopsis(tool)))
     yield from (".SH DESCRIPTION", _troff(tool.about), ".SH ARGUMENTS")
     for argument in tool.arguments:
         yield from (".TP", f".I {_troff(argument.metavar)}", _troff(argument.help))
@@ -80,10 +81,6 @@ def manual_page(name: str) -> Iterator[str]:
     yield ".SH EXAMPLES"
     for wish, line in tool.examples:
         yield from (".TP", _troff(wish), rf"\fBdulcet {_troff(line)}\fR")
-
-
-def _synopsis(tool: Tool) -> str:
-    return " ".join(["[options]", *(f"{each.metavar}..." if each.many else each.metavar for each in tool.arguments)])
 
 
 def _troff(text: str) -> str:
@@ -110,7 +107,7 @@ def page_of_everything() -> Iterator[str]:
     yield "<nav>" + "".join(f'<a href="#{name}">{name}</a>' for name in TOOLS) + '<a href="#exit">exit codes</a></nav>'
     for name, tool in TOOLS.items():
         yield f'<h2 id="{name}">{name}</h2><p><b>{_text(tool.summary)}</b></p><p>{_text(tool.about)}</p>'
-        yield f"<p><code>dulcet {name} {_text(_synopsis(tool))}</code></p>"
+        yield f"<p><code>dulcet {name} {_text(synopsis(tool))}</code></p>"
         for heading, group in rows(name):
             yield f"<h3>{_text(heading)}</h3><table>" + "".join(map(_table_row, group)) + "</table>"
         yield "<h3>examples</h3><table>"

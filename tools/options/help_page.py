@@ -1,4 +1,4 @@
-"""The help text of a tool: what it is, its options by group, and examples to start from.
+"""The help text of a tool: what it is, examples to start from, and its options by group.
 
 Loaded for `--help` only. It is made of the same table as the parser, so that no option can be missing.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .row import Option
 from .table import defaults, rows
-from .tool_texts import TOOLS, Argument
+from .tool_texts import TOOLS, Argument, Tool
 
 COLUMN = 38
 """Where the explanations begin."""
@@ -21,9 +21,8 @@ def help_text(tool: str, width: int | None = None) -> str:
     """What `--help` prints."""
     width = min(width or shutil.get_terminal_size().columns, WIDEST)
     text = TOOLS[tool]
-    names = " ".join(map(_shown, text.arguments))
-    lines = [f"usage: dulcet {tool} [options] {names}", "", f"{tool}: {text.summary}", ""]
-    lines += [*textwrap.wrap(text.about, width), "", "arguments:"]
+    lines = [f"usage: dulcet {tool} {synopsis(text)}", "", f"{tool}: {text.summary}", ""]
+    lines += [*textwrap.wrap(text.about, width), "", "examples:", *_examples(tool), "", "arguments:"]
     for argument in text.arguments:
         lines += _entry(argument.metavar, argument.help, width)
     for heading, group in rows(tool):
@@ -38,8 +37,13 @@ def help_text(tool: str, width: int | None = None) -> str:
     for kind, fields in text.records:
         lines += _entry(f'"record": "{kind}"', ", ".join(fields.split()), width)
     lines += textwrap.wrap("A summary always comes last; of a run that ended early it has words and exit_code.", width)
-    lines += ["", "`dulcet --help` lists the exit codes.", "", "examples:", *_examples(tool)]
+    lines += ["", "`dulcet --help` lists the exit codes."]
     return "\n".join(lines)
+
+
+def synopsis(text: Tool) -> str:
+    """`[options] peer port [file...]`."""
+    return " ".join(["[options]", *map(_shown, text.arguments)])
 
 
 def _shown(argument: Argument) -> str:

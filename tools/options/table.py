@@ -66,7 +66,7 @@ _GENERAL = (
     ),
     Option("O EUPTFGMSRQ", "--json", "results as JSON: one record a line, then a summary"),
     Option("S UPGSRQ", "+v --verbose-pc", "show the presentation contexts too, with -v"),
-    Option("O UFGMSQ", "--no-progress", "no progress bar"),
+    Option("O UFGMSQ", "--no-progress", "show no progress on the terminal"),
 )
 
 _PROTOCOL_FAMILY = (
@@ -137,13 +137,25 @@ _TIME = (
     Option(
         "S EUPFGMSRQ",
         "-ts --socket-timeout SECONDS",
-        "for the peer to take some byte of what is sent, 0 = no limit",
+        "for the peer to take any of what is sent, 0 = no limit",
         values.socket_seconds,
         30.0,
     ),
-    Option("M EUPTFGMSRQ", "-ta --acse-timeout SECONDS", "for an answer of ACSE", values.seconds, 30.0),
+    Option(
+        "M EUPTFGMSRQ",
+        "-ta --acse-timeout SECONDS",
+        "for the answer to an association or release request",
+        values.seconds,
+        30.0,
+    ),
     Option("M EUFGMS", "-td --dimse-timeout SECONDS", "for a response, 0 = no limit", values.seconds_or_none, 300.0),
-    Option("O PRQ", "--artim SECONDS", "the ARTIM timer (PS3.8 9.1.5)", values.seconds, 30.0),
+    Option(
+        "O PRQ",
+        "--artim SECONDS",
+        "for a request after the connection, and for it to close at the end: ARTIM (PS3.8 9.1.5)",
+        values.seconds,
+        30.0,
+    ),
     Option(
         "O PMRQ",
         "--idle-timeout SECONDS",
@@ -151,7 +163,14 @@ _TIME = (
         values.seconds_or_none,
         300.0,
     ),
-    Option("M PRQ", "-td --dimse-timeout SECONDS", "the same", values.seconds_or_none, 300.0, sets="idle_timeout"),
+    Option(
+        "M PRQ",
+        "-td --dimse-timeout SECONDS",
+        "the same as --idle-timeout, by DCMTK's name",
+        values.seconds_or_none,
+        300.0,
+        sets="idle_timeout",
+    ),
 )
 
 _LIMITS = (
@@ -163,8 +182,16 @@ _LIMITS = (
         131072,
     ),
     Option("S US", "--max-send-pdu BYTES", "longest PDU to send, 0 = what the peer takes", values.pdu_length, 0),
-    Option("S PRQ", "--max-associations N", "more are rejected for now", values.whole(1), 200),
-    Option("O PRQ", "--max-connections N", "more are closed", values.whole(1), 1000),
+    Option(
+        "S PRQ", "--max-associations N", "at the same time; more are rejected, and may try again", values.whole(1), 200
+    ),
+    Option(
+        "O PRQ",
+        "--max-connections N",
+        "at the same time, with an association or not yet; more are closed",
+        values.whole(1),
+        1000,
+    ),
     Option("M PQ", "--single-process", "one association at a time", sets=("max_associations", 1)),
     Option("M P", "--fork", "associations run at the same time; it is always so"),
 )

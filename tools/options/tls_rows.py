@@ -30,8 +30,15 @@ TLS = (
     Option(
         "S EUPTFGMSRQ", "+ps --std-passwd", "ask for the key's password, if it has one", sets=("key_password", None)
     ),
-    Option("S EUPTFGMSRQ", "+pw --use-passwd WORD", "it is WORD", sets="key_password", needs="tls", secret=True),
-    Option("S EUPTFGMSRQ", "-pw --null-passwd", "it is empty", sets=("key_password", ""), needs="tls"),
+    Option(
+        "S EUPTFGMSRQ",
+        "+pw --use-passwd WORD",
+        "the key's password is WORD",
+        sets="key_password",
+        needs="tls",
+        secret=True,
+    ),
+    Option("S EUPTFGMSRQ", "-pw --null-passwd", "the key's password is empty", sets=("key_password", ""), needs="tls"),
     Option("M EUPTFGMSRQ", "-pem --pem-keys", "keys and certificates are PEM; it is always so"),
     Option(
         "M EUPTFGMSRQ",
@@ -58,21 +65,23 @@ TLS = (
     Option(
         "S EUPTFGMSRQ",
         "+crv --enable-crl-vfy",
-        "is the peer's revoked?",
+        "check whether the peer's certificate is revoked",
         sets=("crl_check", "leaf"),
         needs="tls verify_cert",
     ),
     Option(
         "S EUPTFGMSRQ",
         "+cra --enable-crl-all",
-        "is any of its chain revoked?",
+        "check whether it or any above it is revoked",
         sets=("crl_check", "chain"),
         needs="tls verify_cert",
     ),
     Option("S EUPTFGMSRQ", "+ph --list-profiles", "list the security profiles and end", alone=True),
     Option("S EUPTFGMSRQ", "+cc --list-ciphers", "list the cipher suites of the profile and end", alone=True),
     *_security_profiles(),
-    Option("S EUPTFGMSRQ", "+cs --cipher NAME", "this cipher suite too; may be repeated", repeat=True, needs="tls"),
+    Option(
+        "S EUPTFGMSRQ", "+cs --cipher NAME", "offer this cipher suite too; may be repeated", repeat=True, needs="tls"
+    ),
     Option("S EUTFGMS", "--no-sni", "name no server", sets=("request_sni", None)),
     Option(
         "S EUTFGMS", "--request-sni NAME", "name the server wanted (SNI), and insist on its certificate", needs="tls"
