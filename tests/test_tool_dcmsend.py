@@ -50,6 +50,7 @@ class Archive(Service):
         self.received: list[tuple[str, str, bytes]] = []
         self.associations: set[object] = set()
         self.gate: threading.Barrier | None = None
+        self.more = threading.Semaphore(0)
         self.blocking = True
 
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
@@ -68,6 +69,7 @@ class Archive(Service):
         if status == 0:
             content = operation.sink.getvalue()  # type: ignore[union-attr]
             self.received.append((uid, operation.context.transfer_syntax, bytes(content)))
+            self.more.release()
         return request.response(max(status, 0))
 
     @property
@@ -515,9 +517,8 @@ def test_killed_and_taken_up_again(tmp_path: Path, tool: Tool) -> None:
     state, archive = tmp_path / "state", Archive()
     with serving(archive) as running:
         with process("dcmsend", "--resume", state, "localhost", running.port, *files) as ran:
-            deadline = time.monotonic() + LIMIT
-            while len(archive.uids) < 20 and time.monotonic() < deadline:
-                time.sleep(0.005)
+            for _ in range(20):
+                assert archive.more.acquire(timeout=LIMIT)
             ran.send_signal(signal.SIGKILL)
             ran.wait(LIMIT)
         assert tool("dcmsend", "--resume", state, "localhost", running.port, *files).code == 0

@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from dulcet.services.entity import Entity
 from dulcet.services.errors import AssociationAborted, AssociationError, AssociationRejected, ConnectionFailed
 from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU, LiveAssociation
+from dulcet.services.server import Server
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.part10 import peek
 from dulcet.services.verification import VERIFICATION, Verification
@@ -173,25 +175,26 @@ def test_a_port_in_use(tool: Tool, tmp_path: Path) -> None:
     assert "in use" in ran.err
 
 
-def test_until_termscu_asks(tool: Tool, tmp_path: Path, scu: SCU) -> None:
+def test_until_termscu_asks(tool: Tool, tmp_path: Path, scu: SCU, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     peer = Entity("STORESCP", "127.0.0.1", port)
+    listening = threading.Event()
+    ready = Receiving._ready
+
+    def noted(receiving: Receiving, server: Server) -> None:
+        ready(receiving, server)
+        listening.set()
 
     def stop() -> None:
-        until = time.monotonic() + LIMIT
-        while time.monotonic() < until:
-            with contextlib.suppress(ConnectionFailed):
-                scu.associate(peer, [SHUTDOWN])
-            time.sleep(0.01)
+        assert listening.wait(LIMIT)
+        with pytest.raises(AssociationRejected):
+            scu.associate(peer, [SHUTDOWN])
 
-    def stopping() -> None:
-        with contextlib.suppress(AssociationRejected):
-            stop()
-
-    thread = threading.Thread(target=stopping, daemon=True)
-    thread.start()
-    ran = tool("storescp", "-v", "--allow-shutdown", "-od", tmp_path, port)
-    thread.join(LIMIT)
+    monkeypatch.setattr(Receiving, "_ready", noted)
+    with ThreadPoolExecutor(1) as other:
+        stopped = other.submit(stop)
+        ran = tool("storescp", "-v", "--allow-shutdown", "-od", tmp_path, port)
+        stopped.result(LIMIT)
     assert (ran.code, ran.out) == (0, "0 objects stored\n")
     assert ran.err.splitlines()[0] == f"I: listening port={port}"
     assert 'why="shutdown requested"' in ran.err
@@ -340,9 +343,8 @@ def test_too_many_connections(tmp_path: Path, scu: SCU) -> None:
 def test_idle_associations_are_aborted(tmp_path: Path, scu: SCU, option: str) -> None:
     with serving("storescp", "-od", tmp_path, option, "0.2") as running:
         association = scu.associate(running.entity, [Verification])
-        time.sleep(0.5)
         with pytest.raises(AssociationAborted):
-            association.echo()
+            association.wait_for(lambda: False, LIMIT)
         association.close()
 
 
@@ -395,20 +397,36 @@ def test_a_program_on_each_object(tmp_path: Path, scu: SCU) -> None:
     assert out.read_text() == f"{tmp_path / 'in'}|CT.1.2.3|{SCU_TITLE}|CALLED|127.0.0.1"
 
 
-def test_a_program_that_is_waited_for(tmp_path: Path, scu: SCU) -> None:
+@pytest.fixture
+def program() -> Iterator[socket.socket]:
+    """Where programs that -xcr and -xcs start tell that they are there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(LIMIT)
+        yield listener
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_program_that_is_waited_for(tmp_path: Path, scu: SCU, program: socket.socket, waits: bool) -> None:
+    """Here it runs until we close its connection: with -xs the response waits for that, without it is there before."""
     (tmp_path / "in").mkdir()
     script, out = tmp_path / "script.py", tmp_path / "out"
-    script.write_text(f"import time; time.sleep(0.3)\n{WRITE}")
-    command = f"{sys.executable} {script} {out} #f"
-    words = ["-xcr", command, "--exec-timeout", 20, "--exec-concurrency", 1]
-    with serving("storescp", "-od", tmp_path / "in", *words) as running:
-        list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
-        assert not out.exists()
+    where = program.getsockname()
+    script.write_text(f"import socket; socket.create_connection({where}).recv(1)\n{WRITE}")
+    words = ["-xcr", f"{sys.executable} {script} {out} #f", "--exec-timeout", 20, "--exec-concurrency", 1]
+    with (
+        serving("storescp", "-od", tmp_path / "in", *(["-xs"] if waits else []), *words) as running,
+        ThreadPoolExecutor(1) as other,
+    ):
+        stored = other.submit(lambda: list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")])))
+        runs, _ = program.accept()
+        with runs:
+            if waits:
+                assert not stored.done()
+            else:
+                stored.result(LIMIT)
+            assert not out.exists()
+        stored.result(LIMIT)
     assert out.read_text() == "CT.1.2.3"
-    out.unlink()
-    with serving("storescp", "-od", tmp_path / "in", "-xs", *words) as running:
-        list(scu.store(running.entity, [dicom_file(tmp_path / "b.dcm", "1.2.4")]))
-        assert out.read_text() == "CT.1.2.4"
 
 
 def test_a_program_that_takes_too_long(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:
@@ -634,42 +652,44 @@ def test_sleeps_while_storing_on_order(tmp_path: Path, scu: SCU) -> None:
     assert time.monotonic() - start >= 0.3
 
 
-RECORDS_ITS_ARGUMENTS = "import os, sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))"
+RECORDS_ITS_ARGUMENTS = (
+    "import socket, sys; open(sys.argv[2], 'a').write(' '.join(sys.argv[3:]) + chr(10)); "
+    "socket.create_connection(('127.0.0.1', int(sys.argv[1])))"
+)
 
 
 def lines_of(told: Path) -> list[str]:
     return told.read_text().splitlines() if told.exists() else []
 
 
-def test_a_program_when_the_association_that_brought_a_study_ends(tmp_path: Path, scu: SCU) -> None:
+def test_a_program_when_the_association_that_brought_a_study_ends(
+    tmp_path: Path, scu: SCU, program: socket.socket
+) -> None:
     (tmp_path / "in").mkdir()
     told = tmp_path / "told"
-    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p #a #c'
+    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {program.getsockname()[1]} {told} #p #a #c'
     files = [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}", study=f"1.9.{n % 2}") for n in range(4)]
     with serving("storescp", "-od", tmp_path / "in", "-su", "s", "-xcs", command) as running:
         with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
             for file in files:
                 assert association.store(file).status == 0
             assert lines_of(told) == [], "studies that arrive together do not end each other"
-        deadline = time.monotonic() + LIMIT
-        while len(lines_of(told)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        for _ in range(2):
+            program.accept()[0].close()
         title = running.entity.title
         wanted = [f"{tmp_path / 'in' / f's_1.9.{n}'} {SCU_TITLE} {title}" for n in range(2)]
         assert sorted(lines_of(told)) == wanted
     assert len(lines_of(told)) == 2, "nothing is left for the end of the server"
 
 
-def test_a_program_when_nothing_of_a_study_came_for_a_while(tmp_path: Path, scu: SCU) -> None:
+def test_a_program_when_nothing_of_a_study_came_for_a_while(tmp_path: Path, scu: SCU, program: socket.socket) -> None:
     (tmp_path / "in").mkdir()
     told = tmp_path / "told"
-    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {told} #p'
+    command = f'{sys.executable} -c "{RECORDS_ITS_ARGUMENTS}" {program.getsockname()[1]} {told} #p'
     with serving("storescp", "-od", tmp_path / "in", "-su", "s", "-xcs", command, "-tos", 0.3) as running:
         with scu.associate(running.entity, [(CT, (EXPLICIT,))]) as association:
             assert association.store(dicom_file(tmp_path / "a.dcm", study="1.9.1")).status == 0
-            deadline = time.monotonic() + LIMIT
-            while not lines_of(told) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            program.accept()[0].close()
             assert lines_of(told) == [str(tmp_path / "in" / "s_1.9.1")]
         assert association is not None
         list(scu.store(running.entity, [dicom_file(tmp_path / "b.dcm", "1.2.4", study="1.9.2")]))
