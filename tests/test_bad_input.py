@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset
 from tool_runs import LIMIT, SERVERS, Ran, Tool, dicom_file, free_port, names, process, serving
 from wire_peers import Wire, answering
 
+pytestmark = pytest.mark.usefixtures("here")
 SENDERS = ("storescu", "dcmsend")
 ASKERS = ("findscu", "getscu", "movescu")
 CALLERS = ("echoscu", *SENDERS, *ASKERS, "termscu")
@@ -32,14 +33,6 @@ FILES = {
     prose: "",  # what is wrong with it depends on what it was taken for
 }
 """Files from which nothing comes, and why not."""
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
-    """The tools, in a directory of their own."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return Tool(capsys)
 
 
 @pytest.fixture

@@ -77,11 +77,6 @@ class Archive(Service):
         return [uid for uid, _, _ in self.received]
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2, 3)]
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Waiting takes no time; the list tells how long it would have been."""

@@ -42,6 +42,7 @@ TRACTOGRAPHY = "1.2.840.10008.5.1.4.1.1.66.6"
 RLE = "1.2.840.10008.1.2.5"
 BIG = "1.2.840.10008.1.2.2"
 UNCOMPRESSED = (EXPLICIT, BIG, IMPLICIT)
+pytestmark = pytest.mark.usefixtures("here")
 KEYS = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2")
 ACCEPTED = pdu.AssociateAC((ContextResult(1, 0, EXPLICIT),)).encode()
 
@@ -58,13 +59,6 @@ class Archive:
         self.asked.append(keys)
         self.associations[id(operation.caller)] = operation.caller
         return self.files
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tool:
-    (tmp_path / "inbox").mkdir()
-    monkeypatch.chdir(tmp_path / "inbox")
-    return Tool(capsys)
 
 
 @pytest.fixture

@@ -21,20 +21,13 @@ from dulcet.services.verification import Verification
 from dulcet.tools.exit_codes import ExitCode
 from dulcet.tools.interrupts import TOLD
 from pydicom.dataset import Dataset
-from tool_runs import LIMIT, Keyboard, Ran, Tool, dicom_file, process
+from tool_runs import LIMIT, Keyboard, Ran, Tool, process
 from wire_peers import Wire, answering
 
+pytestmark = pytest.mark.usefixtures("here")
 KEYS = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2")
 QUERIES = dict.fromkeys(("findscu", "getscu", "movescu"), KEYS)
 TOOLS = ("echoscu", "storescu", "dcmsend", *QUERIES)
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Three files, and a directory of its own for what comes."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return [dicom_file(tmp_path / f"{number}.dcm", f"1.2.{number}") for number in (1, 2, 3)]
 
 
 class Pressed(Verification):

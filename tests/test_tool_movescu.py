@@ -35,21 +35,9 @@ from tool_runs import (
 )
 
 PATIENT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
+pytestmark = pytest.mark.usefixtures("here")
 KEYS = ("-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=1.2")
 ACCEPTED = pdu.AssociateAC((ContextResult(1, 0, EXPLICIT),)).encode()
-
-
-@pytest.fixture
-def tool(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tool:
-    (tmp_path / "inbox").mkdir()
-    monkeypatch.chdir(tmp_path / "inbox")
-    return Tool(capsys)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Three files."""
-    return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2, 3)]
 
 
 def move(tool: Tool, files: Sequence[Path], *words: object, to: int | None = None, **options: Any) -> Ran:

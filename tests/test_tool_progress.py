@@ -25,10 +25,8 @@ SHOWN = {
 
 
 @pytest.fixture
-def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSCP]:
+def peer(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSCP]:
     """An archive with three objects and three studies; it sends to one station."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(reporting, "REDRAWN", 0.0)
     files = [dicom_file(tmp_path / f"{number}.dcm", f"1.2.{number}", pixels=bytes(300_000)) for number in (1, 2, 3)]
     studies = [Dataset() for _ in files]

@@ -73,12 +73,6 @@ class Answering(Service):
         return [uid for uid, _, _ in self.received]
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> list[Path]:
-    """Three files."""
-    return [dicom_file(tmp_path / f"{n}.dcm", f"1.2.{n}") for n in (1, 2, 3)]
-
-
 def store(tool: Tool, service: Service, *words: object, **options: Any) -> Ran:
     with SCP("PEER", [service, Verification()], **options).running() as running:
         return tool("storescu", "127.0.0.1", running.port, *words)
