@@ -1,12 +1,16 @@
-"""Who may connect to storescp, dcmrecv and qrscp: addresses, titles, and what a proxy says."""
+"""Who may connect to storescp, dcmrecv and qrscp; and what the tools that call say of their user."""
 
 from pathlib import Path
 
 import pytest
-from dulcet.dul.pdu import Abort, AssociateAC
+from dulcet.acse.user_identity import Identified, Refused
+from dulcet.dul.items import UserIdentity
+from dulcet.dul.pdu import Abort, AssociateAC, AssociateRQ
 from dulcet.services.errors import AssociationError, AssociationRejected
+from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU
-from tool_runs import SERVERS, serving
+from dulcet.services.verification import Verification
+from tool_runs import SERVERS, Tool, free_port, serving
 from wire_peers import Caller
 
 LOOPBACK = "127.0.0.0/8"
@@ -90,3 +94,49 @@ def test_calling_titles(server: str, tmp_path: Path) -> None:
         with pytest.raises(AssociationRejected) as rejected:
             SCU("THEM").echo(running.entity)
     assert (rejected.value.source, rejected.value.reason) == (1, 3)  # calling AE title not recognized
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "value"),
+    [
+        (["-usr", "me", "-pwd", "secret"], 2, b"me"),
+        (["--jwt", "token"], 5, b"content"),
+        (["--saml", "token"], 4, b"content"),
+        (["-kt", "token"], 3, b"content"),
+    ],
+)
+@pytest.mark.parametrize("name", ["echoscu", "storescu", "dcmsend", "findscu", "getscu", "movescu"])
+def test_every_tool_that_calls_tells_its_user(
+    tool: Tool, files: list[Path], here: Path, name: str, words: list[str], kind: int, value: bytes
+) -> None:
+    (here / "token").write_bytes(b"content")
+    seen: list[UserIdentity] = []
+
+    def judge(identity: UserIdentity, _request: AssociateRQ) -> Identified | Refused:
+        seen.append(identity)
+        return Refused("nobody may")
+
+    work = files if name in ("storescu", "dcmsend") else [] if name == "echoscu" else ["-S", "-k", "StudyInstanceUID=1"]
+    with SCP("ANY-SCP", [Verification()], user_identity=judge).running() as running:
+        ran = tool(name, *words, "127.0.0.1", running.port, *work)
+    assert ran.code == 61
+    assert [(each.type, each.primary) for each in seen] == [(kind, value)]
+    assert "secret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory"),
+        (b"", "is empty (PS3.7 D.3.3.7.1)"),
+        (bytes(1 << 20), "does not fit into its sub-item"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--jwt", "--saml", "-kt"])
+def test_a_file_that_is_no_identity(tool: Tool, here: Path, option: str, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (here / "token").write_bytes(content)
+    ran = tool("echoscu", option, "token", "127.0.0.1", free_port())
+    assert ran.code == 22
+    assert ran.err.startswith("dulcet echoscu: token: ")
+    assert said in ran.err

@@ -285,11 +285,6 @@ def test_user_identity(
     assert not identity.response_requested
 
 
-def test_a_ticket_that_is_not_there(tool: Tool) -> None:
-    ran = tool("echoscu", "--jwt", "/nowhere/token", "127.0.0.1", free_port())
-    assert (ran.code, ran.err) == (1, "dulcet echoscu: /nowhere/token: No such file or directory\n")
-
-
 def test_a_positive_response_is_insisted_on(tool: Tool) -> None:
     ran = echo(tool, SCP("PEER", [Verification()]), "-usr", "me", "-rsp")
     assert ran.code == 1

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
+from ..dul.errors import LocalProtocolError
 from ..services.entity import Entity
 from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 FAMILIES = {"4": 2, "6": 10, "auto": 0}
 """-i4, -i6, -i0 as `socket.AF_INET`, `AF_INET6`, `AF_UNSPEC`."""
+MOST_OF_AN_IDENTITY = 0x10000
+"""Bytes read of a file with a user identity: more than its sub-item holds (PS3.7 D.3.3.7), whatever the file is."""
 FOR_EVER = 1e9
 """Seconds where no limit is wanted and a number must be given."""
 
@@ -87,7 +90,11 @@ def tracer(log: Log) -> "Trace | None":
 
 
 def user_identity(given: dict[str, Any]) -> "UserIdentity | None":
-    """The user identity named by -usr, -kt, --saml or --jwt (PS3.7 D.3.3.7)."""
+    """The user identity named by -usr, -kt, --saml or --jwt (PS3.7 D.3.3.7).
+
+    Raises:
+        Failure: the file cannot be read, is empty, or larger than a sub-item holds.
+    """
     named = [name for name in ("user", "kerberos", "saml", "jwt") if given.get(name) is not None]
     if not named:
         return None
@@ -99,8 +106,14 @@ def user_identity(given: dict[str, Any]) -> "UserIdentity | None":
             return identity.username(given["user"], response_requested=wanted)
         return identity.username_and_passcode(given["user"], given["password"], response_requested=wanted)
     make = {"kerberos": identity.kerberos, "saml": identity.saml, "jwt": identity.json_web_token}[named[0]]
-    with open(given[named[0]], "rb") as file:
-        return make(file.read(), response_requested=wanted)
+    path = given[named[0]]
+    try:
+        with open(path, "rb") as file:
+            return make(file.read(MOST_OF_AN_IDENTITY), response_requested=wanted)
+    except OSError as error:
+        raise Failure(ExitCode.INVALID_INPUT, f"{path}: {error.strerror or error}") from None
+    except LocalProtocolError as error:
+        raise Failure(ExitCode.INVALID_INPUT, f"{path}: {error}") from None
 
 
 def tell_agreement(options: argparse.Namespace, log: Log, agreement: "Agreement") -> None:
