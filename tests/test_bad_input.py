@@ -17,8 +17,9 @@ from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU
 from dulcet.services.storage.storage import Storage
 from dulcet.services.verification import Verification
+from ports import free_port
 from pydicom.dataset import Dataset
-from tool_runs import LIMIT, SERVERS, Ran, Tool, dicom_file, free_port, names, process, serving
+from tool_runs import LIMIT, SERVERS, Ran, Tool, dicom_file, names, process, serving
 from wire_peers import Wire, answering
 
 pytestmark = pytest.mark.usefixtures("here")

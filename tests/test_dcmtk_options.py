@@ -36,7 +36,7 @@ def table(tool: str) -> dict[str, Option]:
 
 def wanted() -> Iterator[object]:
     for tool in LETTERS:
-        for spelled in options(tool, "MS").keys() - LEFT_OUT:
+        for spelled in sorted(options(tool, "MS").keys() - LEFT_OUT):
             yield pytest.param(tool, spelled, id=f"{tool} {spelled}")
 
 

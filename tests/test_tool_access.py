@@ -10,7 +10,8 @@ from dulcet.services.errors import AssociationError, AssociationRejected
 from dulcet.services.scp import SCP
 from dulcet.services.scu import SCU
 from dulcet.services.verification import Verification
-from tool_runs import SERVERS, Tool, free_port, serving
+from ports import free_port
+from tool_runs import SERVERS, Tool, serving
 from wire_peers import Caller
 
 LOOPBACK = "127.0.0.0/8"

@@ -22,6 +22,7 @@ from dulcet.services.service import Operation, Service
 from dulcet.services.storage.decompression import CannotDecompress
 from dulcet.services.storage.part10 import file_meta
 from dulcet.tools import retrying
+from ports import free_port
 from test_media_directory import dicomdir, record
 from tool_runs import (
     HOLD,
@@ -34,7 +35,6 @@ from tool_runs import (
     Tool,
     dicom_file,
     documented,
-    free_port,
     process,
 )
 

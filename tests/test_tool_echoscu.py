@@ -20,6 +20,7 @@ from dulcet.services.verification import Verification
 from dulcet.tools.connection import scu_for, tracer
 from dulcet.tools.log import Log
 from dulcet.tools.options.command_line import parse
+from ports import free_port
 from tool_runs import (
     ACCEPTED,
     CLOSE,
@@ -33,7 +34,6 @@ from tool_runs import (
     Scripted,
     Tool,
     documented,
-    free_port,
     needs_ipv6,
     process,
 )

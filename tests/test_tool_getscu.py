@@ -20,6 +20,7 @@ from dulcet.services.storage.part10 import peek
 from dulcet.tools.getscu import combined, proposals, storage_classes
 from dulcet.tools.options.transfer_syntaxes import ACCEPT_ALL
 from dulcet.tools.retrieving import RetrievalBar
+from ports import free_port
 from pydicom.dataset import Dataset
 from tool_runs import (
     CLOSE,
@@ -33,7 +34,6 @@ from tool_runs import (
     Tool,
     dicom_file,
     documented,
-    free_port,
 )
 
 STUDY_GET = "1.2.840.10008.5.1.4.1.2.2.3"

@@ -19,6 +19,7 @@ from dulcet.services.scu import Settings
 from dulcet.services.service import Operation
 from dulcet.services.storage.part10 import peek
 from dulcet.services.storage.storage import Storage
+from ports import free_port
 from pydicom.dataset import Dataset
 from tool_runs import (
     CLOSE,
@@ -31,7 +32,6 @@ from tool_runs import (
     Tool,
     dicom_file,
     documented,
-    free_port,
 )
 
 PATIENT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"

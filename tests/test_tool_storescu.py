@@ -18,6 +18,7 @@ from dulcet.services.verification import Verification
 from dulcet.tools.connection import scu_for
 from dulcet.tools.log import Log
 from dulcet.tools.options.command_line import parse
+from ports import free_port
 from tool_runs import (
     CLOSE,
     HOLD,
@@ -30,7 +31,6 @@ from tool_runs import (
     Tool,
     dicom_file,
     documented,
-    free_port,
     process,
 )
 
