@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .services.normalized.normalized import NResult as NResult
     from .services.normalized.normalized import ServiceFailure as ServiceFailure
     from .services.normalized.procedure_step import ProcedureSteps as ProcedureSteps
+    from .services.normalized.procedure_step import StepNotifications as StepNotifications
     from .services.query.builder import QueryBuilder as QueryBuilder
     from .services.query.models import QueryExtension as QueryExtension
     from .services.query.query import Match as Match
@@ -90,6 +91,7 @@ _HOMES = {
     "CommitmentReports": "services.normalized.commitment",
     "CommitmentResult": "services.normalized.commitment",
     "ProcedureSteps": "services.normalized.procedure_step",
+    "StepNotifications": "services.normalized.procedure_step",
     "Archive": "services.archive.archive",
     "Service": "services.service",
     "Operation": "services.service",

@@ -12,6 +12,7 @@ from data_sets import CT, EXPLICIT, MR
 from dulcet.acse.events import Established
 from dulcet.services.archive.archive import Archive
 from dulcet.services.identifiers import encode
+from dulcet.services.paced import PacedExchange
 from dulcet.services.query.getting import merged
 from dulcet.services.query.keys import keys
 from dulcet.services.query.receiving import ANY_SYNTAX, COMMON_STORAGE, ReceivedObject
@@ -51,14 +52,14 @@ class Peer:
         self._start = start
         self.asked: list[tuple[int, list[str]]] = []
 
-    def serve(self, services: tuple[Service, ...]) -> Entity:
+    def serve(self, services: tuple[Service, ...], **options: Any) -> Entity:
         def heard(_address: Any, event: Any) -> None:
             if isinstance(event, Established):
                 self.asked.append((len(event.agreement.contexts), []))
             elif hasattr(event, "message") and event.message.name in ("C-FIND-RQ", "C-GET-RQ"):
                 self.asked[-1][1].append(event.message.name)
 
-        return self._start("ARCHIVE", services, on_event=heard).entity
+        return self._start("ARCHIVE", services, on_event=heard, **options).entity
 
     @property
     def gets(self) -> list[int]:
@@ -150,6 +151,29 @@ def test_one_class_in_many_syntaxes(peer: Peer, archive: Callable[[], Entity], t
     assert got(taker.uids) == dict.fromkeys(SYNTAXES | rest, 1)
     assert (result.status, result.completed, result.failed) == (0x0000, 5 + others, 0)
     assert peer.gets == ([1, 2] if others else [1]), "of the study; of what is missing in each of its two series"
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_several_objects_under_way(peer: Peer, tmp_path: Path, window: int) -> None:
+    """As many as both ends agree to; on an event loop, into a store."""
+    for number in range(40):
+        file(tmp_path / "archive", f"1.2.1.{number}", (CT, MR)[number % 2])
+    performing: list[int] = []
+
+    class Exchange(PacedExchange):
+        def receive(self, data: Any, now: float) -> Any:
+            events = super().receive(data, now)
+            performing.append(len(self.performing))
+            return events
+
+    with Archive(tmp_path / "archive") as archive, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dulcet.services.aio.PacedExchange", Exchange)
+        entity = peer.serve(archive.services, asynchronous_operations_window=(8, 8))
+        scu = aio.SCU("ME", operations_window=window)
+        result = asyncio.run(scu.get(entity, StudyInstanceUID="1.2", store=tmp_path / "got"))  # type: ignore[arg-type]
+    assert (result.status, result.completed, result.failed) == (0x0000, 40, 0)
+    assert len(list((tmp_path / "got").iterdir())) == 40
+    assert max(performing) <= window
 
 
 def test_more_classes_than_an_association_has_contexts(

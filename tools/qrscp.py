@@ -16,6 +16,9 @@ from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
 
+WINDOW = 8
+"""Operations that may be outstanding, either way, where a peer asks for a window (PS3.7 D.3.3.3)."""
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -73,8 +76,12 @@ class Serving(receiving.Receiving):
         return self._archive.store
 
     def policy(self) -> dict[str, Any]:
-        """Our title."""
-        return {"ae_title": self._options.aetitle, "require_called_ae_title": self._options.check_called_aetitle}
+        """Our title, and as many objects under way in a C-GET as its requestor takes."""
+        return {
+            "ae_title": self._options.aetitle,
+            "require_called_ae_title": self._options.check_called_aetitle,
+            "asynchronous_operations_window": (WINDOW, WINDOW),
+        }
 
     def services(self) -> list[Service]:
         """What an archive offers."""
