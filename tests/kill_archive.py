@@ -10,7 +10,7 @@ of the archive is killed (SIGKILL). What must hold then, and after the next star
 - a commitment that was acknowledged is reported on, and says that everything is kept;
 - what arrives at a Move Destination is what was stored.
 
-The archive is forked from a process that has imported everything, so that a life begins in some 50 ms.
+The archive is forked from a process that has imported everything, so that a life begins in a fraction of a second.
 """
 
 import argparse
