@@ -1,6 +1,7 @@
 """The asyncio SCU: the same steps, results and errors as the blocking one, and many associations on one loop."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from dulcet.dimse import messages
 from dulcet.dul.pdu import Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.part10 import file_meta
-from wire_peers import CT, Wire, accepting, answering, message
+from wire_peers import CT, SECONDS, Wire, accepting, answering, message
 
 from dulcet import (
     SCP,
@@ -172,15 +173,17 @@ def test_no_accepted_context_aborts() -> None:
 
 def test_a_cancelled_task_aborts() -> None:
     heard: list[object] = []
+    asked = threading.Event()
 
     def wait(wire: Wire) -> None:
         accepting(wire)
         wire.receive()
+        asked.set()
         heard.append(wire.receive())
 
     async def main(peer: Entity) -> None:
         task = asyncio.create_task(scu().echo(peer))
-        await asyncio.sleep(0.2)
+        assert await asyncio.to_thread(asked.wait, SECONDS)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -188,15 +188,18 @@ def test_nobody_reads_on() -> None:
     """A pipe that is closed at the other end is no reason to complain."""
     code = "import sys; sys.path.insert(0, '.')\nfrom dulcet.tools import cli\nsys.exit(cli.run('table', []))"
     ran = subprocess.Popen(
-        [sys.executable, "-c", f"import os, time; time.sleep(0.1)\n{code}"],
+        [sys.executable, "-c", f"import sys; sys.stdin.read()\n{code}"],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert ran.stdin is not None
     assert ran.stdout is not None
     assert ran.stderr is not None
     with ran.stderr:
         ran.stdout.close()
+        ran.stdin.close()
         assert ran.stderr.read() == b""
     assert ran.wait(60) == 1
 

@@ -1,5 +1,6 @@
 """Programs run on reception: one argument stays one argument, whatever a peer calls itself."""
 
+import errno
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import pytest
 from dulcet.tools.exit_codes import for_error
 from dulcet.tools.hooks import Hook, HookError, Outcome, Reception, filled, split
 from dulcet.tools.log import Log
+from wire_peers import SECONDS, until
 
 RECEPTION = Reception("/data/in", "CT.1.2.3.dcm", "MODALITY", "ARCHIVE", "10.0.0.7")
 
@@ -115,29 +117,20 @@ def test_failures_are_logged_and_not_raised() -> None:
 
 def test_a_program_that_takes_too_long_ends_with_its_children(tmp_path: Path) -> None:
     target = tmp_path / "pid"
-    child = (
-        "import subprocess, time; child = subprocess.Popen(['sleep', '60']); "
-        f"open('{target}', 'w').write(str(child.pid)); time.sleep(60)"
-    )
     start = time.monotonic()
-    outcome, said = run(f'{sys.executable} -c "{child}"', timeout=1.0)
+    outcome, said = run(f"sh -c 'sleep 60 & echo $! > {target}; wait'", timeout=1.0)
     assert time.monotonic() - start < 20
     assert outcome.returncode is None
     assert "took longer than 1 s and was ended" in said
-    assert ended(int(target.read_text()))
+    until(lambda: ended(int(target.read_text())), "the child to end")
 
 
 def ended(pid: int) -> bool:
     """Whether a process is gone, or only its entry waits to be read by whoever adopted it."""
-    for _ in range(100):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def test_so_many_at_a_time(tmp_path: Path) -> None:
@@ -149,14 +142,29 @@ def test_so_many_at_a_time(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == names
 
 
-def test_submitting_does_not_wait() -> None:
-    hook = Hook("sleep 0.3", concurrency=1)
-    start = time.monotonic()
-    futures = [hook.submit(RECEPTION) for _ in range(2)]
-    assert time.monotonic() - start < 0.25
+def opened(gate: Path) -> bool:
+    """Let whoever reads from a FIFO come to its end; whether somebody did."""
+    try:
+        os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # nobody reads
+            raise
+        return False
+    return True
+
+
+def test_submitting_does_not_wait(tmp_path: Path) -> None:
+    gates = [tmp_path / "first", tmp_path / "second"]
+    hook = Hook("cat #p/#f", concurrency=1)
+    for gate in gates:
+        os.mkfifo(gate)
+    first, second = (hook.submit(Reception(str(tmp_path), gate.name, "A", "B", "r")) for gate in gates)
+    until(lambda: opened(gates[0]), "the first to run")
+    assert first.result(SECONDS).returncode == 0
+    assert not second.done()
+    until(lambda: opened(gates[1]), "the second to run")
     hook.close()
-    assert all(future.done() for future in futures)
-    assert time.monotonic() - start >= 0.6
+    assert second.done()
 
 
 @pytest.mark.parametrize(

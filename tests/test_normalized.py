@@ -4,6 +4,7 @@ Expected statuses are those of PS3.7 Annex C.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -307,10 +308,12 @@ def test_a_service_of_ours_with_a_bug(heard: Heard, caplog: pytest.LogCaptureFix
 
 
 class Later(Service):
-    """Answers at once, and tells of an event later."""
+    """Answers at once, and tells of an event when it may."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.told = threading.Event()
+        """The request has gone out."""
         self.said: list[Any] = []
         self.tasks: list[Any] = []
 
@@ -321,33 +324,38 @@ class Later(Service):
         return operation.request.response(0)
 
     async def tell(self, operation: Operation) -> None:
-        await asyncio.sleep(self.seconds)
+        await asyncio.to_thread(self.may.wait, 5.0)
         request = messages.N_EVENT_REPORT_RQ(
             message_id=0, affected_sop_class_uid=PRINTER, affected_sop_instance_uid="1.2", event_type_id=1
         )
-        self.said.append((await operation.caller.invoke(operation.context, request, None)).message.status)
+        telling = asyncio.ensure_future(operation.caller.invoke(operation.context, request, None))
+        await asyncio.sleep(0)
+        self.told.set()
+        self.said.append((await telling).message.status)
 
 
 def test_waiting_for_an_event(heard: Heard) -> None:
-    later = Later(0.1)
+    later = Later()
     with SCP("SCP", [later]).running() as running:
         services = [Normalized([PRINTER], on_event_report=heard)]
         with SCU("SCU").associate(running.entity, [PRINTER], services=services) as association:
             association.n_get(*CALLS["n_get"])
             assert not association.wait_for(lambda: bool(heard), 0.01)
+            later.may.set()
             assert association.wait_for(lambda: bool(heard), 5.0)
     assert later.said == [0]
 
 
 def test_waiting_for_an_event_on_asyncio(heard: Heard) -> None:
-    later = Later(0.1)
+    later = Later()
 
     async def ask(entity: Any) -> None:
         services = [Normalized([PRINTER], on_event_report=heard)]
         async with await aio.SCU("SCU").associate(entity, [PRINTER], services=services) as association:
             await association.n_get(*CALLS["n_get"])
             assert not await association.wait_for(lambda: bool(heard), 0.01)
-            await asyncio.sleep(0.2)  # it comes while nobody looks
+            later.may.set()
+            assert await asyncio.to_thread(later.told.wait, 5.0)  # it comes while nobody looks
             assert await association.wait_for(lambda: bool(heard), 5.0)
 
     with SCP("SCP", [later]).running() as running:
@@ -360,7 +368,7 @@ def test_waiting_ends_with_the_association() -> None:
         async def tell(self, operation: Operation) -> None:
             operation.caller.abort("enough")
 
-    with SCP("SCP", [Aborting(0.0)]).running() as running:
+    with SCP("SCP", [Aborting()]).running() as running:
         association = SCU("SCU").associate(running.entity, [PRINTER])
         association.n_get(*CALLS["n_get"])
         with pytest.raises(AssociationAborted):
@@ -383,18 +391,20 @@ def test_what_no_service_is_for_is_refused() -> None:
 
 
 def test_a_request_that_comes_just_before_the_release(heard: Heard) -> None:
-    later = Later(0.0)
+    later = Later()
+    later.may.set()
 
     async def ask(entity: Any) -> None:
         async with await aio.SCU("SCU").associate(entity, [PRINTER]) as association:
             await association.n_get(*CALLS["n_get"])
-            await asyncio.sleep(0.1)
+            assert await asyncio.to_thread(later.told.wait, 5.0)
 
     with SCP("SCP", [later]).running() as running:
         asyncio.run(ask(running.entity))
+        later.told.clear()
         with SCU("SCU").associate(running.entity, [PRINTER]) as association:
             association.n_get(*CALLS["n_get"])
-            time.sleep(0.1)
+            assert later.told.wait(5.0)
             assert association.n_get(*CALLS["n_get"]).status == 0x0000
     assert later.said[0] == 0x0211
 

@@ -784,7 +784,7 @@ def test_a_get_is_cancelled_after_the_object_under_way(serve: Serve, tmp_path: P
 
     def on_store(operation: Operation) -> int:
         stored.append(operation)
-        time.sleep(0.15)
+        time.sleep(1.5 * sub_operations.PENDING_SECONDS)  # an object that takes so long that another one pends
         return 0
 
     def cancel(exchange: Any) -> None:

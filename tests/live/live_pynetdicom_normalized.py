@@ -6,6 +6,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_role, evt
+from pynetdicom.dimse_messages import N_ACTION_RSP
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
@@ -68,15 +69,19 @@ def _handlers(answer: Dataset | None) -> list[Any]:
 
 
 def _committing(ae: AE, port: int | None) -> list[Any]:
-    """An N-ACTION handler that commits itself to everything but UIDs that end in 9, and reports a moment later: on the
-    same association, or on one of its own to a port."""
+    """Commits itself to everything but UIDs that end in 9, and reports as soon as the N-ACTION is answered: on the same
+    association, or on one of its own to a port."""
+    asked: dict[Any, Dataset] = {}
 
     def act(event: Any) -> Any:
-        threading.Thread(target=report, args=(event.assoc, event.action_information), daemon=True).start()
+        asked[event.assoc] = event.action_information
         return 0x0000, None
 
+    def sent(event: Any) -> None:
+        if isinstance(event.message, N_ACTION_RSP):
+            threading.Thread(target=report, args=(event.assoc, asked.pop(event.assoc)), daemon=True).start()
+
     def report(association: Any, information: Dataset) -> None:
-        time.sleep(0.2)  # after the response
         result, good, bad = Dataset(), [], []
         for item in information.ReferencedSOPSequence:
             if item.ReferencedSOPInstanceUID.endswith("9"):
@@ -96,7 +101,7 @@ def _committing(ae: AE, port: int | None) -> list[Any]:
         if port is not None:
             association.release()
 
-    return [(evt.EVT_N_ACTION, act)]
+    return [(evt.EVT_N_ACTION, act), (evt.EVT_DIMSE_SENT, sent)]
 
 
 def serve(ae: AE, options: dict[str, Any]) -> Any:
