@@ -26,6 +26,8 @@ class Recording:
         self.events: list[Event] = []
         self._clock = clock
         self._began = clock()
+        self.wall_clock = time.time()
+        """When it began: seconds since 1970, UTC."""
 
     @property
     def now(self) -> float:
@@ -95,8 +97,9 @@ class Track:
         pdus = self._theirs.feed(data)
         for pdu in pdus:
             self._saw_pdu(pdu)
-        if not pdus:
-            self._add("bytes", data, words=f"{len(data)} bytes")
+        rest = self._theirs.held if pdus else data
+        if rest:
+            self._add("bytes", rest, words=f"{len(rest)} bytes")
 
     def _saw_pdu(self, pdu: Seen) -> None:
         self.pdus.append(pdu)

@@ -133,6 +133,8 @@ class Exchange:
     """What strict mode finds against it, though the reaction passes (an inexact abort reason)."""
     states: tuple[str, ...] = ()
     """Where the stimulus met the peer, as far as Table 9-10 tells."""
+    began: float = 0.0
+    """When it began, by the wall clock: seconds since 1970, UTC."""
     stimulus_at: float = 0.0
     """When the peer was where the case wants it: events before brought it there, events from then on are the case."""
     seconds: float = 0.0
@@ -189,6 +191,8 @@ class Result:
     """Of `runs`, with --repeat, or when a suspect was run once more alone."""
     suspect: bool = False
     """It failed next to others, and this is the result of running it alone."""
+    why: str = ""
+    """What a reader should know of the case besides."""
 
     @property
     def flaky(self) -> bool:
@@ -241,6 +245,8 @@ class RunResult:
     """Why the peer could not be used at all, or nothing."""
     end_sanity: str = ""
     """What was wrong with it at the end, or nothing."""
+    again: str = ""
+    """The command that repeats a case, with {id} for its id."""
 
     def count(self, outcome: Outcome, level: Level | None = None) -> int:
         """How many cases came out so."""

@@ -170,6 +170,7 @@ def blank(case: Case, role: str) -> Result:
         case.states,
         case.events,
         case.tags,
+        why=case.why,
     )
 
 

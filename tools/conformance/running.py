@@ -82,6 +82,7 @@ class Session:
         if not total:
             raise Failure(ExitCode.USAGE, "no case is left: selectors and packs exclude each other")
         run = new_run(self._described(command), self._roles, self._settings)
+        run.again = self._again
         options = self._options
         with Terminal(total, color=not options.no_color, verbose=options.verbose, repro=self._again) as terminal:
             try:

@@ -243,5 +243,6 @@ async def play(case: Case, variant: str, peer: Peer, settings: Settings) -> Exch
     finally:
         await trial.finish()
         await peer.ended(trial)
+        exchange.began = trial.recording.wall_clock
         exchange.events = tuple(trial.recording.events)
     return exchange
