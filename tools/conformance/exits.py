@@ -29,11 +29,13 @@ MEANINGS = {
 
 
 def exit_code(run: RunResult) -> Exit:
-    """What a run without baseline ends with: the worst that happened."""
+    """What a run ends with: the worst that happened."""
     if run.sanity:
         return Exit.UNREACHABLE
     if any(each.outcome is Outcome.ERROR for each in run.results):
         return Exit.TESTER_ERROR
     if run.end_sanity or any(each.health in (Health.DEAD, Health.BLOCKED) for each in run.failed):
         return Exit.PEER_DOWN
-    return Exit.FAILED if run.failed else Exit.PASSED
+    if run.failed:
+        return Exit.FAILED
+    return Exit.DRIFT if run.drifted else Exit.PASSED

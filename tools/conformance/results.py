@@ -67,6 +67,21 @@ class Outcome(enum.StrEnum):
     """The tester's own fault."""
 
 
+class Expectation(enum.StrEnum):
+    """What a baseline says to an outcome (catalogue 4.6)."""
+
+    NONE = ""
+    """It does not have the case, or has nothing against how it came out."""
+    XFAIL = "XFAIL"
+    """Failed as expected, in the manner expected."""
+    XPASS = "XPASS"
+    """Expected to fail, and did not."""
+    DRIFT = "DRIFT"
+    """Failed in another manner."""
+    EXPIRED = "EXPIRED"
+    """Failed as expected, but the entry was good until an earlier day only."""
+
+
 class Level(enum.StrEnum):
     """How binding a case is."""
 
@@ -193,6 +208,10 @@ class Result:
     """It failed next to others, and this is the result of running it alone."""
     why: str = ""
     """What a reader should know of the case besides."""
+    expectation: Expectation = Expectation.NONE
+    """What the baseline says to the outcome."""
+    expected_why: str = ""
+    """Why the baseline expects it to fail, with the link."""
 
     @property
     def flaky(self) -> bool:
@@ -255,6 +274,15 @@ class RunResult:
     @property
     def failed(self) -> list[Result]:
         """What decides the exit code, worst levels first."""
-        return [
-            each for level in Level for each in self.results if each.outcome is Outcome.FAILED and each.level is level
-        ]
+        unexpected = [each for each in self.results if each.outcome is Outcome.FAILED and not expected(each)]
+        return [each for level in Level for each in unexpected if each.level is level]
+
+    @property
+    def drifted(self) -> list[Result]:
+        """What a baseline has something against, though it is no new failure."""
+        return [each for each in self.results if each.expectation in (Expectation.XPASS, Expectation.DRIFT)]
+
+
+def expected(result: Result) -> bool:
+    """Whether a failure does not count as one: the baseline has it, in this manner or in another."""
+    return result.expectation in (Expectation.XFAIL, Expectation.DRIFT)

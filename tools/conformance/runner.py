@@ -80,8 +80,8 @@ class Runner:
         await self._again([result for result in results if result.suspect])
 
     def _stopped(self) -> bool:
-        failed = [result for result in self._run.results if result.outcome is Outcome.FAILED]
-        return any(result.health is Health.DEAD for result in failed) or (self._settings.fail_fast and bool(failed))
+        dead = any(result.health is Health.DEAD for result in self._run.results)
+        return dead or (self._settings.fail_fast and bool(self._run.failed))
 
     async def _side_by_side(self, cases: Sequence[Case], jobs: int) -> list[Result]:
         room = asyncio.Semaphore(max(jobs, 1))

@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import datetime
 import shlex
 from collections.abc import Sequence
 
 from ..exit_codes import ExitCode, Failure
+from . import baseline
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
@@ -14,7 +16,7 @@ from .listing import text
 from .reports import REPORTS, write_all
 from .reports.terminal import Terminal
 from .requestor import RequestorPeer
-from .results import RunResult
+from .results import Result, RunResult
 from .runner import Runner, Subject, new_run
 from .safety import check_target
 from .selecting import SelectorError, select
@@ -75,6 +77,7 @@ class Session:
         self._settings = settings
         self._roles = roles
         self._again = again
+        self._baseline = baseline.load(options.baseline) if options.baseline else {}
 
     def run(self, chosen: dict[str, list[Case]], command: Sequence[str]) -> int:
         """Judge, report, and say how it ended."""
@@ -110,8 +113,11 @@ class Session:
         terminal: Terminal,
         settings: Settings | None = None,
     ) -> None:
-        runner = Runner(peer, settings or self._settings, run, began=terminal.began, ended=terminal.ended)
-        await runner.run(cases)
+        def ended(result: Result) -> None:
+            baseline.compare(result, self._baseline, datetime.date.today())
+            terminal.ended(result)
+
+        await Runner(peer, settings or self._settings, run, began=terminal.began, ended=ended).run(cases)
 
     def _listening(self) -> Settings:
         """The settings of role R: where we listen is not where the peer does."""
@@ -203,6 +209,7 @@ def _common(made: argparse.ArgumentParser) -> None:
     titles.add_argument(
         "--target-confirmed", action="store_true", help="a public address is meant, and no clinical system"
     )
+    titles.add_argument("--baseline", metavar="FILE", help="what it is expected to fail, and how")
     clocks = made.add_argument_group("clocks")
     clocks.add_argument("--react", metavar="SECONDS", type=float, default=2.0, help="for what is due (%(default)s)")
     clocks.add_argument(

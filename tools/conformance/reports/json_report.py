@@ -15,6 +15,7 @@ from ..results import (
     Closing,
     Event,
     Exchange,
+    Expectation,
     Health,
     Level,
     Outcome,
@@ -100,6 +101,7 @@ _RESULT: dict[str, Callable[[Any], Any]] = {
     "level": Level,
     "outcome": Outcome,
     "health": Health,
+    "expectation": Expectation,
     **dict.fromkeys(("clauses", "states", "events", "tags"), tuple),
 }
 _EXCHANGE: dict[str, Callable[[Any], Any]] = {"reaction": Reaction, "closing": Closing, "states": tuple}

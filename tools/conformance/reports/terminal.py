@@ -12,7 +12,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..case import Case
-from ..results import Closing, Event, Exchange, Health, Level, Outcome, Result, RunResult
+from ..results import (
+    Closing,
+    Event,
+    Exchange,
+    Expectation,
+    Health,
+    Level,
+    Outcome,
+    Result,
+    RunResult,
+    expected,
+)
 from ..tokens import text
 from .matrix import coverage, lines
 
@@ -68,14 +79,16 @@ class Terminal:
         self._progress.advance(self._task)
         if result.outcome is Outcome.SKIPPED and not self._verbose:
             return  # the summary counts them, with their reasons
-        style = STYLES[result.outcome]
+        style = "yellow" if expected(result) else STYLES[result.outcome]
         seen = result.reason.strip().splitlines()[-1:] if result.reason else [result.signature]
         flaky = f" FLAKY({result.failures}/{result.runs})" if result.flaky else ""
+        word = result.expectation or result.verdict or result.outcome
         self._print(
-            f"[{style}]{result.verdict or result.outcome:<8}[/] {result.id:<12} {escape(result.title)}  "
+            f"[{style}]{word:<8}[/] {result.id:<12} {escape(result.title)}  "
             f"[dim]{escape(' '.join(seen))}{flaky}  {result.seconds:.2f} s[/]"
         )
-        if self._verbose or result.outcome in (Outcome.FAILED, Outcome.ERROR):
+        unexpected = result.outcome in (Outcome.FAILED, Outcome.ERROR) and not expected(result)
+        if self._verbose or unexpected or result.expectation is Expectation.DRIFT:
             for line in self._expanded(result):
                 self._print(line)
 
@@ -84,6 +97,8 @@ class Terminal:
 
     def _expanded(self, result: Result) -> Iterator[str]:
         yield f"    requirement  {escape('; '.join(result.clauses))} ({result.level})"
+        if result.expectation:
+            yield f"    baseline     [bold]{result.expectation}[/] {escape(result.expected_why)}"
         for exchange in result.exchanges:
             yield from self._exchange(exchange)
         if result.health not in (Health.OK, Health.UNKNOWN):
@@ -122,6 +137,10 @@ class Terminal:
             for reason in dict.fromkeys(each.reason for each in skipped):
                 count = sum(each.reason == reason for each in skipped)
                 self._print(f"  {count:>4}  {escape(reason)}")
+        for expectation in Expectation:
+            ids = [each.id for each in run.results if expectation and each.expectation is expectation]
+            if ids:
+                self._print(f"[bold yellow]{len(ids)} {expectation}[/]  {' '.join(ids)}")
         if run.end_sanity:
             self._print(f"[bold red]at the end the peer is not well:[/] {escape(run.end_sanity)}")
 
