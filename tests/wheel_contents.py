@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("spec", "dul", "acse", "dimse", "services", "tools")
-SUFFIXES = (".py", ".pyi", ".toml", ".typed")
+SUFFIXES = (".py", ".pyi", ".toml", ".typed", ".json", ".html", ".css", ".js")
 """What may lie in a layer's folder; a new kind of file has to be named here and in package-data of pyproject.toml."""
 
 

@@ -4,16 +4,17 @@ import argparse
 import asyncio
 import datetime
 import shlex
+import sys
 from collections.abc import Sequence
 
 from ..exit_codes import ExitCode, Failure
-from . import baseline
+from . import baseline, reports
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
 from .exits import Exit, exit_code
 from .listing import text
-from .reports import REPORTS, write_all
+from .reports import REPORTS
 from .reports.terminal import Terminal
 from .requestor import RequestorPeer
 from .results import Result, RunResult
@@ -87,13 +88,18 @@ class Session:
         run = new_run(self._described(command), self._roles, self._settings)
         run.again = self._again
         options = self._options
+        wanted = {option: getattr(options, f"report_{option}") for option in REPORTS}
+        reports.check(wanted)
+        faults: list[str] = []
         with Terminal(total, color=not options.no_color, verbose=options.verbose, repro=self._again) as terminal:
             try:
                 asyncio.run(self._judge(run, chosen, command, terminal))
             finally:
-                write_all(run, {option: getattr(options, f"report_{option}") for option in REPORTS})
+                faults = reports.write_all(run, wanted)
         terminal.summary(run)
-        return exit_code(run)
+        for fault in faults:
+            print(f"dulcet conformance: {fault}", file=sys.stderr)
+        return Exit.TESTER_ERROR if faults else exit_code(run)
 
     async def _judge(
         self, run: RunResult, chosen: dict[str, list[Case]], command: Sequence[str], terminal: Terminal

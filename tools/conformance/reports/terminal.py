@@ -25,7 +25,8 @@ from ..results import (
     expected,
 )
 from ..tokens import text
-from .matrix import coverage, lines
+from .matrix import lines
+from .score import score, tally
 
 STYLES = {
     Outcome.PASSED: "green",
@@ -147,23 +148,9 @@ class Terminal:
 
 def totals(run: RunResult) -> str:
     """The score, which is never one number."""
-    parts = []
-    for level in Level:
-        judged = [each for each in run.results if each.level is level and _counts(each) and "robust" not in each.tags]
-        parts.append(f"{level} {_good(judged)}/{len(judged)}")
-    robust = [each for each in run.results if "robust" in each.tags and _counts(each)]
-    parts.append(f"robust {_good(robust)}/{len(robust)}")
-    parts.append("cells {}/{}".format(*coverage(run)))
+    parts = [f"{name} {good}/{judged}" for name, good, judged in score(run)]
     counts = [f"{run.count(outcome)} {outcome.lower()}" for outcome in Outcome if run.count(outcome)]
     return f"{' · '.join(parts)}    {', '.join(counts)} in {run.seconds:.1f} s"
-
-
-def _counts(result: Result) -> bool:
-    return result.outcome not in (Outcome.SKIPPED, Outcome.UNDRIVEN, Outcome.ERROR)
-
-
-def _good(results: Sequence[Result]) -> int:
-    return sum(each.outcome is Outcome.PASSED for each in results)
 
 
 def by_clause(results: Sequence[Result]) -> Table:
@@ -175,9 +162,8 @@ def by_clause(results: Sequence[Result]) -> Table:
     for clause in sorted({each.clauses[0] for each in results}):
         row = []
         for level in Level:
-            judged = [each for each in results if each.clauses[0] == clause and each.level is level and _counts(each)]
-            style = "green" if _good(judged) == len(judged) else "red"
-            row.append(f"[{style}]{_good(judged)}/{len(judged)}[/]" if judged else "")
+            passed, of = tally([each for each in results if each.clauses[0] == clause and each.level is level])
+            row.append(f"[{'green' if passed == of else 'red'}]{passed}/{of}[/]" if of else "")
         table.add_row(clause, *row)
     return table
 
