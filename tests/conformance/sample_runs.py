@@ -78,3 +78,10 @@ def _result(
         health,
         reason=reason,
     )
+
+
+def cell_result(role: str, state: str, event: str, outcome: Outcome) -> Result:
+    """A case about one cell."""
+    id_ = f"S-{role}-{int(state[3:]):02}-{int(event[3:]):02}"
+    clauses = ("PS3.8 Table 9-10",)
+    return Result(id_, "slug", "title", role, Level.M, clauses, (state,), (event,), (), outcome, exchanges=[Exchange()])

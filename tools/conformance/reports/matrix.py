@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ....spec.upper_layer import load
 from ..recipes import STARTS, is_gated
-from ..results import Outcome, RunResult
+from ..results import Outcome, Result, RunResult
 
 Cell = tuple[str, str]
 """Event and state."""
@@ -25,15 +25,21 @@ SIGNS = {
 EMPTY, NOT_RUN, LOCAL = " ", ".", ","
 
 
-def cells(run: RunResult) -> dict[Cell, dict[str, Outcome]]:
-    """The worst outcome of each cell by role, from the cases about one cell each (section S and the timer's)."""
-    found: dict[Cell, dict[str, Outcome]] = {}
+def by_cell(run: RunResult) -> dict[Cell, dict[str, list[Result]]]:
+    """Results of each cell by role, the worst first, from the cases about one cell each (section S and the timer's)."""
+    found: dict[Cell, dict[str, list[Result]]] = {}
     for result in run.results:
         if len(result.cells) == 1:
-            roles = found.setdefault(result.cells[0], {})
-            known = roles.get(result.role, result.outcome)
-            roles[result.role] = min(known, result.outcome, key=WORST.index)
+            found.setdefault(result.cells[0], {}).setdefault(result.role, []).append(result)
+    for roles in found.values():
+        for results in roles.values():
+            results.sort(key=lambda each: WORST.index(each.outcome))
     return found
+
+
+def cells(run: RunResult) -> dict[Cell, dict[str, Outcome]]:
+    """The worst outcome of each cell by role."""
+    return {cell: {role: results[0].outcome for role, results in roles.items()} for cell, roles in by_cell(run).items()}
 
 
 def drivable(run: RunResult) -> set[tuple[str, Cell]]:
