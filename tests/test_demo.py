@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dulcet.services.service import Service
 from dulcet.services.storage.incoming import FileStore
 from dulcet.services.storage.storage import Storage
 from dulcet.tools import demo
@@ -78,7 +79,7 @@ def test_a_store_that_fails(tool: Tool, files: list[Path], monkeypatch: pytest.M
 
 
 def test_a_server_that_does_not_stop(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "Shutdown", type("Deaf", (), {"supports": lambda *_: None, "proposes": ()}))
+    monkeypatch.setattr(demo, "Shutdown", type("Deaf", (Service,), {"supports": lambda *_: None}))
     monkeypatch.setattr(demo, "STOP_SECONDS", 0.1)
     ran = tool("demo", *files)
     assert ran.code == 1

@@ -65,7 +65,7 @@ def test_the_data_set_knows_better_than_the_head(tmp_path):
 
 
 def test_the_head_has_the_last_word_on_what_cannot_be_walked(tmp_path):
-    file = OutgoingFile(write(tmp_path / "a", b"private stuff", syntax="1.2.3.4"))
+    file = OutgoingFile(write(tmp_path / "a", b"private stuffs", syntax="1.2.3.4"))
     assert (file.sop_class_uid, file.sop_instance_uid) == (CT, "1.2.3")
 
 
@@ -112,6 +112,7 @@ def test_a_file_cut_short_while_it_is_read(tmp_path, monkeypatch):
     [
         ("dicomdirtests/DICOMDIR", "a media directory"),
         ("nested_priv_SQ.dcm", "no SOP Class UID"),
+        ("rtplan_truncated.dcm", "an odd number: it was cut short"),
         ("README.txt", "neither DICOM file nor data set"),
         ("zipMR.gz", "neither DICOM file nor data set"),
     ],

@@ -96,6 +96,9 @@ class OutgoingFile:
             raise NotSendable(f"{self.path}: a media directory (DICOMDIR) is not a stored instance (PS3.3 F.2)")
         if not (self.sop_class_uid and self.sop_instance_uid):
             raise NotSendable(f"{self.path}: no SOP Class UID (0008,0016) or no SOP Instance UID (0008,0018)")
+        if self._length % 2 and not encoding(self.transfer_syntax_uid).deflated:
+            # Every element has an even length (PS3.5 7.1), and a peer may abort on an odd fragment (PS3.8 E.1).
+            raise NotSendable(f"{self.path}: a data set of {self._length} bytes, an odd number: it was cut short")
 
     def _open(self) -> int:
         """A descriptor of a regular file; a FIFO must not make us wait."""
