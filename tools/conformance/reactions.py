@@ -40,6 +40,9 @@ TOLERATED = {
 TOLERATED_OF_REQUESTOR = {"AR-2": "~A(0,*) [DIRTY]"}
 """The same of a requestor alone: PS3.7 A.5 has no acceptor that starts a release, so many do not know what to do."""
 
+INEXACT = " (other reasons: not in strict mode)"
+"""Behind the text of reactions of which some pass only because the mode is not strict."""
+
 _EXACT = re.compile(r"(AA8) r([0-9/]+)")
 _ALTERNATIVE = re.compile(r'(?P<mark>~|x )?\s*(?P<tokens>[^\["]+?)\s*(\[(?P<grade>[A-Z]+)\])?\s*("(?P<words>[^"]*)")?')
 
@@ -89,7 +92,7 @@ class Reactions:
 
     def __str__(self) -> str:
         exact = " | ".join(str(each) for each in self.alternatives if not each.strict_fault)
-        return f"{exact} (other reasons: not in strict mode)" if self.inexact else exact
+        return exact + INEXACT if self.inexact else exact
 
     @property
     def inexact(self) -> bool:

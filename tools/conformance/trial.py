@@ -101,6 +101,7 @@ class Trial:
         link = await self.peer.open(self)
         self.links.append(link)
         self.mark()
+        self.exchange.states = self.track.follower.states
         return link
 
     async def drive(self, state: str, **how: Any) -> None:
@@ -111,6 +112,7 @@ class Trial:
         """
         await recipes.drive(self, state, **how)
         self.mark()
+        self.exchange.states = self.track.follower.states
         self.exchange.stimulus_at = self.recording.now
 
     # ---- sending ----
@@ -119,7 +121,6 @@ class Trial:
         """The reaction is what comes from here on."""
         self._mark = len(self.track.trace)
         self._marked_at = self.recording.now
-        self.exchange.states = self.track.follower.states
 
     async def send(self, *pdus: bytes, delivery: Delivery | None = None) -> bool:
         """Send the stimulus, behind what a transient state needs in front of it; False when it was not taken."""
