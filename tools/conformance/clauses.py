@@ -25,7 +25,7 @@ def words(clause: str) -> str:
 
 
 def above(clause: str) -> list[str]:
-    """A number behind those it is part of: "PS3.8 9.3.5" gives "", "9", "9.3", "9.3.5"; of a note, its clause's."""
+    """A clause's number behind those it is part of: "PS3.8 9.3.5 n1" gives "", "9", "9.3", "9.3.5"."""
     number = _NOTE.sub("", clause).partition(" ")[2]
     if number.startswith("Table "):
         return ["", number]

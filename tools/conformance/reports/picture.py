@@ -61,21 +61,21 @@ def drawn(run: RunResult, link: Link = lambda _cell: "") -> Element:
     add(svg, "title", words)
     _hatch(svg)
     _names(svg)
-    seen, reachable = by_cell(run), drivable(run) | _without_pdus(run)
+    seen, known = by_cell(run), reachable(run)
     for row, event in enumerate(table.events):
         for column, state in enumerate(table.states):
             cell = (event, state)
             place = (LEFT + column * WIDTH, TOP + row * HEIGHT)
-            roles = {role for role, each in reachable if each == cell}
+            roles = {role for role, each in known if each == cell}
             _cell(svg, cell, place, seen.get(cell, {}), roles, link(cell))
     _legend(svg, height - LEGEND + 12, words)
     return svg
 
 
-def _without_pdus(run: RunResult) -> set[tuple[str, Cell]]:
-    """Role and cell of what a tester does to a peer without a PDU: it closes, or lets ARTIM expire."""
+def reachable(run: RunResult) -> set[tuple[str, Cell]]:
+    """Role and cell of what a tester can do to this peer: send a PDU, close, or let ARTIM expire."""
     cells = load().cells
-    return {
+    return drivable(run) | {
         (role, (event, state))
         for role, state in STARTS
         for event in ("Evt17", "Evt18")
@@ -150,7 +150,7 @@ def _cell(
     group = add(svg, "a", href=href, class_="cell") if href else add(svg, "g", class_="cell")
     group.set("data-cell", " ".join(cell))
     judged = {role: results[0] for role, results in sorted(seen.items()) if results[0].outcome in COLOURS}
-    _ground(group, x, y, action is not None, judged, roles)
+    ground(group, (x, y, WIDTH, HEIGHT), action is not None, judged, roles)
     if action is None:
         return
     _text(group, action.name, x + WIDTH / 2, y + HEIGHT / 2 + 4, 12, "bold middle")
@@ -173,24 +173,27 @@ def _reaction(group: Element, x: float, y: float, role: str, result: Result) -> 
         _text(group, sign, x + WIDTH - 5, y + 12, 10, "end")
 
 
-def _ground(group: Element, x: float, y: float, filled: bool, judged: dict[str, Result], roles: set[str]) -> None:
-    """The colours: of the whole cell, or of its triangles."""
-    box = {"x": x, "y": y, "width": WIDTH, "height": HEIGHT}
-    corners = {
-        "A": f"{x},{y} {x + WIDTH},{y} {x},{y + HEIGHT}",
-        "R": f"{x + WIDTH},{y} {x + WIDTH},{y + HEIGHT} {x},{y + HEIGHT}",
-    }
+Box = tuple[float, float, float, float]
+"""Left, top, width, height."""
+
+
+def ground(group: Element, box: Box, filled: bool, judged: dict[str, Result], roles: set[str]) -> None:
+    """The colours of a cell: of all of it, or where both roles reach it, of its triangles."""
+    x, y, width, height = box
+    right, bottom = x + width, y + height
+    corners = {"A": f"{x},{y} {right},{y} {x},{bottom}", "R": f"{right},{y} {right},{bottom} {x},{bottom}"}
+    sides = {"x": x, "y": y, "width": width, "height": height}
     either = sorted(judged.keys() | roles)
     if len(either) < 2:
         outcome = judged[either[0]].outcome if judged else None
-        add(group, "rect", **box, **_paint(outcome, filled, bool(either)))
+        add(group, "rect", **sides, **_paint(outcome, filled, bool(either)))
     else:
         for role in either:
             paint = _paint(judged[role].outcome if role in judged else None, filled, True)
             add(group, "polygon", points=corners[role], **paint)
-        diagonal = {"x1": x + WIDTH, "y1": y, "x2": x, "y2": y + HEIGHT}
+        diagonal = {"x1": right, "y1": y, "x2": x, "y2": bottom}
         add(group, "line", **diagonal, stroke="#ffffff", stroke_width=1, class_="grid")
-    add(group, "rect", **box, fill="none", stroke="#ffffff", stroke_width=2, class_="grid")
+    add(group, "rect", **sides, fill="none", stroke="#ffffff", stroke_width=2, class_="grid")
 
 
 def _paint(outcome: Outcome | None, filled: bool, reachable: bool) -> dict[str, str]:
