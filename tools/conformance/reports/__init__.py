@@ -17,6 +17,7 @@ REPORTS = {
     "md": ("markdown", "FILE", "Markdown, as for the summary of a job"),
     "svg": ("picture", "FILE", "Table 9-10 as a picture: what was judged, and how it came out"),
     "html": ("page", "FILE", "all of it in one page that needs no network (dulcet[conformance])"),
+    "pcap": ("pcapng", "DIR", "a capture of each case, for Wireshark"),
     "trace": ("traces", "DIR", "a JSON report of each case, for repro"),
 }
 """Option without its dashes: module, what the help calls its value, and what it writes."""
