@@ -82,6 +82,13 @@ LETTERS: Mapping[str, str] = {
 }
 """The last letter of the options `-x?` (propose) and `+x?` (prefer), as users of DCMTK know them."""
 
+KNOWN = tuple(
+    dict.fromkeys(
+        (*UNCOMPRESSED, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, *sorted(LOSSLESS), *sorted(LOSSY), *LETTERS.values())
+    )
+)
+"""All those this module has a name for, best first."""
+
 _VIDEO = frozenset(LETTERS[letter] for letter in "mhnl23o45")
 
 

@@ -7,10 +7,11 @@ from ..dimse.messages import Response
 from ..dimse.status import SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNIZED_OPERATION, Status
 from .service import Operation, Service
 from .steps import Steps, context_for, operation
+from .transfer_syntaxes import KNOWN
 
 VERIFICATION = "1.2.840.10008.1.1"
 """Verification SOP Class."""
-_SUPPORTED = SupportedContext(None)
+_SUPPORTED = SupportedContext(KNOWN)
 
 
 def echo(exchange: Exchange, now: float) -> Steps[Status]:
@@ -23,7 +24,7 @@ def echo(exchange: Exchange, now: float) -> Steps[Status]:
 
 
 class Verification(Service):
-    """The SCP: answers C-ECHO with success. C-ECHO has no data set, so any transfer syntax will do."""
+    """The SCP: answers C-ECHO with success. C-ECHO has no data set, so any transfer syntax that is one will do."""
 
     proposes = (VERIFICATION,)
 

@@ -19,8 +19,8 @@ from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Aborted, Established, Rejected, Released
 from dulcet.acse.policy import Reject, SupportedContext
 from dulcet.dimse import messages
-from dulcet.dul.items import AsynchronousOperationsWindow, UserInformation
-from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
+from dulcet.dul.items import AsynchronousOperationsWindow, ProposedContext, UserInformation
+from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
 from dulcet.services.scp import RunningSCP
 from dulcet.services.shutdown import SHUTDOWN
@@ -594,6 +594,16 @@ def test_nothing_offered_nothing_accepted(serve: Serve) -> None:
     with pytest.raises(AssociationRejected) as caught:
         SCU().echo(running.entity)
     assert caught.value.result == 1
+
+
+def test_verification_takes_any_transfer_syntax_that_is_one(serve: Serve) -> None:
+    """PS3.8 Table 9-18: 4 is transfer-syntaxes-not-supported, also where there is no data set to encode."""
+    syntaxes = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.201", "2.25.1")
+    proposed = tuple(ProposedContext(2 * n + 1, VERIFICATION, (uid,)) for n, uid in enumerate(syntaxes))
+    with Caller(serve().port) as peer:
+        peer.send(AssociateRQ("DULCET", "CALLER", proposed))
+        answer = peer.receive()
+    assert [each.result for each in answer.presentation_contexts] == [0, 0, 0, 4]
 
 
 def test_bytes_of_an_object_are_kept(serve: Serve, tmp_path: Path) -> None:
