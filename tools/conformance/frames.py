@@ -110,6 +110,53 @@ def user_information(*sub_items: bytes, reserved: int = 0, length: int | None = 
     return item(0x50, b"".join(subs), reserved=reserved, length=length)
 
 
+def user_information_with(*more: bytes) -> bytes:
+    """The user information that everybody sends, with more sub-items, in ascending order of their types."""
+    subs = (maximum_length(), implementation_class(), version_name(), *more)
+    return user_information(*sorted(subs, key=lambda sub: sub[0]))
+
+
+def operations_window(invoked: int, performed: int, *, raw: bytes | None = None) -> bytes:
+    """Asynchronous operations window sub-item (PS3.7 D.3.3.3)."""
+    return item(0x53, pack(">HH", invoked, performed) if raw is None else raw)
+
+
+def role_selection(uid: Text, scu: int, scp: int, *, uid_length: int | None = None) -> bytes:
+    """SCP/SCU role selection sub-item (PS3.7 D.3.3.4)."""
+    return item(0x54, counted(uid, length=uid_length) + bytes([scu, scp]))
+
+
+def extended_negotiation(uid: Text, information: bytes) -> bytes:
+    """SOP class extended negotiation sub-item (PS3.7 D.3.3.5)."""
+    return item(0x56, counted(uid) + information)
+
+
+def common_extended_negotiation(
+    uid: Text, service_class: Text, related: Iterable[Text] = (), *, version: int = 0, more: bytes = b""
+) -> bytes:
+    """SOP class common extended negotiation sub-item (PS3.7 D.3.3.6); byte 2 is its version."""
+    generals = b"".join(map(counted, related))
+    return item(0x57, counted(uid) + counted(service_class) + counted(generals) + more, reserved=version)
+
+
+def user_identity(
+    type_: int, primary: Text, secondary: Text = b"", *, response: int = 0, primary_length: int | None = None
+) -> bytes:
+    """User identity sub-item of an A-ASSOCIATE-RQ (PS3.7 D.3.3.7); `response` is Positive-response-requested."""
+    return item(0x58, bytes([type_, response]) + counted(primary, length=primary_length) + counted(secondary))
+
+
+def identity_response(response: Text = b"") -> bytes:
+    """User identity sub-item of an A-ASSOCIATE-AC (PS3.7 D.3.3.7)."""
+    return item(0x59, counted(response))
+
+
+def counted(text: Text, *, length: int | None = None) -> bytes:
+    """A field behind two bytes of length."""
+    octets = _octets(text)
+    return pack(">H", len(octets) if length is None else length) + octets
+
+
 def associate(
     type_: int,
     items: Iterable[bytes],

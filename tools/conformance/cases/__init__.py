@@ -5,7 +5,13 @@ A new section is a module here and its name in `SECTIONS`.
 
 from importlib import import_module
 
-SECTIONS = ("state_cells", "transport", "framing", "release")
+SECTIONS = (
+    "state_cells",
+    "transport",
+    "framing",
+    "associate_rq",
+    "release",
+)
 
 
 def load() -> None:
