@@ -10,6 +10,7 @@ SECTIONS = (
     "transport",
     "framing",
     "associate_rq",
+    "associate_ac",
     "release",
 )
 
