@@ -19,6 +19,7 @@ NEEDS = {
     "can_release": ("", "it can start a release as acceptor"),
     "checks_called": ("", "it checks called AE titles"),
     "checks_calling": ("", "it checks calling AE titles"),
+    "concurrency": ("", "it serves a number of associations at once"),
 }
 """What a case may need: the SOP class that shows it, if one does, and the words of a skip."""
 

@@ -11,6 +11,7 @@ SECTIONS = (
     "framing",
     "associate_rq",
     "associate_ac",
+    "associate_rj",
     "release",
 )
 
