@@ -19,6 +19,7 @@ NEEDS = {
     "can_release": ("", "it can start a release as acceptor"),
     "checks_called": ("", "it checks called AE titles"),
     "checks_calling": ("", "it checks calling AE titles"),
+    "checks_identity": ("", "it refuses passcodes it does not know"),
     "concurrency": ("", "it serves a number of associations at once"),
 }
 """What a case may need: the SOP class that shows it, if one does, and the words of a skip."""
@@ -44,6 +45,8 @@ class Profile:
     async_window: tuple[int, int] | None = None
     user_identity: list[int] = field(default_factory=list)
     """Types it acknowledges."""
+    checks_identity: bool = False
+    """Whether it refuses a user name with a wrong passcode (PS3.7 D.3.3.7.3); nobody but its owner can tell."""
     implementation_class_uid: str = ""
     implementation_version_name: str = ""
     echo_seconds: float | None = None

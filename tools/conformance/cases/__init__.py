@@ -13,6 +13,7 @@ SECTIONS = (
     "associate_ac",
     "associate_rj",
     "release",
+    "negotiation",
 )
 
 
