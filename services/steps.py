@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Generator
 from typing import TypeVar
 
-from ..acse.agreement import AcceptedContext, Agreement
+from ..acse.agreement import MINIMUM_MAXIMUM_LENGTH, AcceptedContext, Agreement
 from ..acse.events import Aborted, Established, Rejected, Released
 from ..dimse.exchange import Dataset, DimseEvent, Ending, Exchange, Response
 from ..dimse.messages import Request
@@ -44,14 +44,20 @@ def failure(ending: Ending | None) -> None:
 
 
 def associate(exchange: Exchange, request: AssociateRQ, now: float) -> Steps[Agreement]:
-    """Request the association and wait for the answer."""
+    """Request the association and wait for the answer; one on which nothing could ever be sent is aborted."""
     exchange.associate(request, now)
     while True:
-        inbox, _now = yield
+        inbox, now = yield
         failure(exchange.ending)
         while inbox:
             event = inbox.popleft()
             if isinstance(event, Established):
+                if 0 < event.agreement.maximum_send_length < MINIMUM_MAXIMUM_LENGTH:
+                    cause = (
+                        f"no fragment fits into a P-DATA-TF of {event.agreement.maximum_send_length} (PS3.8 D.1, E.1)"
+                    )
+                    exchange.abort(now, cause)
+                    failure(exchange.ending)
                 return event.agreement
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from dulcet.dimse import messages
 from dulcet.dimse.exchange import Exchange
 from dulcet.dimse.status import SUCCESS, Status
 from dulcet.dul.errors import LocalProtocolError
+from dulcet.dul.items import UserInformation
 from dulcet.dul.pdu import Abort, AssociateRJ, ReleaseRP, ReleaseRQ
 from dulcet.services.errors import (
     AssociationAborted,
@@ -89,6 +91,18 @@ def test_associate_is_rejected() -> None:
         run.hear(AssociateRJ(1, 1, 7))
     assert (error.value.result, error.value.source, error.value.reason) == (1, 1, 7)
     assert not error.value.transient
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_associate_meets_a_maximum_length_that_takes_nothing(most: int) -> None:
+    """PS3.8 D.1, E.1: a P-DATA-TF of 7 has room for the header of a PDV and one byte, and a fragment has two."""
+    end = fresh()
+    run = Run(end, associate(end.thing, RQ, 0.0))
+    run.tell(end.do(end.thing.connected(0.0)))
+    with pytest.raises(AssociationAborted, match=f"no fragment fits into a P-DATA-TF of {most}") as caught:
+        run.hear(replace(AC, user_information=UserInformation(most)))
+    assert caught.value.initiator is Initiator.LOCAL_USER
+    assert end.names()[-1] == "A-ABORT"
 
 
 def test_associate_meets_nobody() -> None:
