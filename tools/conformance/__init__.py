@@ -10,12 +10,14 @@ table, or a clause, allows. The pieces, from the wire up:
 - `recipes`: how a peer is brought into a state; `trial`: the verbs of a case (`drive`, `send`, `expect`).
 - `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
 - `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
+- `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
 - `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
 - `runner`: order, health checks, suspects run alone; `reports/`: terminal, JSON and more.
 - `command` and the modules it names: the command line.
 
 To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,
-or `@case(id, title, ...)` over a coroutine that takes a `Trial`. A new section is a module in `cases/` and its name in
+`asks(...)` when it is an A-ASSOCIATE-RQ whose answer is looked into, or `@case(id, title, ...)` over a coroutine that
+takes a `Trial`. A new section is a module in `cases/` and its name in
 `cases.SECTIONS`. A case in both roles has roles="AR"; sub-stimuli are `variants`, and the script reads `trial.variant`.
 Needs are keys of `profile.NEEDS`. Ids are permanent.
 

@@ -94,6 +94,18 @@ def asks(
     case(id_, title, roles="A", level=level, clause=clause, **more)(script)
 
 
+REFUSED = "REFUSE | ~AC [LENIENT]"
+"""To what a sender shall not send, where no clause names the answer."""
+
+
+def breaches(
+    id_: str, title: str, send: Callable[["Trial"], bytes], *looks: Look, clause: str | Iterable[str], **more: object
+) -> None:
+    """Register a case of what a sender shall not send: any refusal is right, and accepting it is lenient."""
+    given = {"level": "S", "event": "", **more}
+    asks(id_, title, send, REFUSED, *looks, clause=clause, **given)  # type: ignore[arg-type]
+
+
 # ---- looks ----
 
 

@@ -1,4 +1,4 @@
-"""The cases of the catalogue, a module a section; `load` registers them all, in the catalogue's order.
+"""The cases of the catalogue, a module a section or two; `load` registers them all, in the catalogue's order.
 
 A new section is a module here and its name in `SECTIONS`.
 """
@@ -14,6 +14,7 @@ SECTIONS = (
     "associate_rj",
     "release",
     "negotiation",
+    "user_identity",
 )
 
 

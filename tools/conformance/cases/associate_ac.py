@@ -403,10 +403,10 @@ _answered(
 
 
 def _two_each(trial: "Trial") -> bytes:
-    contexts = [
-        frames.answered(number, 0, [*syntaxes, frames.EXPLICIT, frames.IMPLICIT][:2])
-        for number, (_, syntaxes) in _proposals(trial).items()
-    ]
+    contexts = []
+    for number, (_, syntaxes) in _proposals(trial).items():
+        two: list[frames.Text] = [*syntaxes, frames.EXPLICIT, frames.IMPLICIT]
+        contexts.append(frames.answered(number, 0, two[:2]))
     return acceptance(trial, contexts=contexts)
 
 

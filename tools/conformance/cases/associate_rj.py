@@ -182,7 +182,7 @@ RETRY_SECONDS = 1.0
     why="Who tries again waits in between.",
 )
 async def _(trial: "Trial") -> None:
-    times = []
+    times: list[float] = []
     for _each in range(RETRIES):
         try:
             await trial.drive("Sta5")

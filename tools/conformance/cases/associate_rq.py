@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....dul.pdu import APPLICATION_CONTEXT
 from .. import frames
-from ..answers import Answer, asks, gives, invents_no_context, refuses
+from ..answers import REFUSED, Answer, asks, breaches, gives, invents_no_context, refuses
 from ..recipes import request
 from ..results import Reaction
 
@@ -23,9 +23,6 @@ REJECTIONS = "PS3.8 Table 9-21"
 RESULTS = "PS3.8 Table 9-18"
 CONTEXT_IDS = "PS3.8 Table 9-13"
 UIDS = "PS3.8 F.1"
-REFUSED = "REFUSE | ~AC [LENIENT]"
-"""To what a sender shall not send, where no clause names the answer."""
-
 UNKNOWN_UID = "2.25.172772051965440126651801379510090856780.1.1"
 """Nobody's abstract syntax, transfer syntax or application context: under our own root, and assigned to nothing."""
 LONG_UID = f"{UNKNOWN_UID}.{'1' * (65 - len(UNKNOWN_UID) - 1)}"
@@ -98,32 +95,18 @@ asks(
     tags=("smoke",),
     why="An acceptor may offer DICOM's in its answer (PS3.7 A.1); no clause asks for a rejection.",
 )
-asks(
-    "RQ-07",
-    "no application context item",
-    lambda trial: request(trial, application=b""),
-    REFUSED,
-    level="S",
-    clause=STRUCTURE,
-    event="",
-)
-asks(
+breaches("RQ-07", "no application context item", lambda trial: request(trial, application=b""), clause=STRUCTURE)
+breaches(
     "RQ-08",
     "an empty application context item",
     lambda trial: request(trial, application=frames.application_context(b"")),
-    REFUSED,
-    level="S",
     clause=STRUCTURE,
-    event="",
 )
-asks(
+breaches(
     "RQ-09",
     "two application context items",
     lambda trial: request(trial, application=frames.application_context() * 2),
-    REFUSED,
-    level="S",
     clause=STRUCTURE,
-    event="",
 )
 
 # ---- what must be there ----
@@ -137,41 +120,24 @@ asks(
     event="",
     tags=("smoke",),
 )
-asks(
-    "RQ-11",
-    "no user information item",
-    lambda trial: request(trial, user=b""),
-    REFUSED,
-    level="S",
-    clause=STRUCTURE,
-    event="",
-)
-asks(
+breaches("RQ-11", "no user information item", lambda trial: request(trial, user=b""), clause=STRUCTURE)
+breaches(
     "RQ-12",
     "no maximum length sub-item",
     lambda trial: request(trial, user=frames.user_information(frames.implementation_class())),
-    REFUSED,
-    level="S",
     clause=("PS3.8 D.1", "PS3.7 D.3.3.1"),
-    event="",
 )
-asks(
+breaches(
     "RQ-13",
     "no implementation class UID sub-item",
     lambda trial: request(trial, user=frames.user_information(frames.maximum_length())),
-    REFUSED,
-    level="S",
     clause="PS3.7 D.3.3.2",
-    event="",
 )
-asks(
+breaches(
     "RQ-14",
     "items in decreasing order of their types",
     lambda trial: _items(trial, frames.user_information(), _verification(trial), frames.application_context()),
-    REFUSED,
-    level="S",
     clause=ITEMS,
-    event="",
 )
 
 # ---- what must be skipped ----
@@ -236,14 +202,13 @@ asks(
 # ---- presentation-context-IDs ----
 
 for _id, _number in (("RQ-19", 2), ("RQ-20", 0)):
-    asks(
+    breaches(
         _id,
         f"presentation-context-ID {_number}",
         lambda trial, number=_number: request(trial, [_verification(trial, number)]),  # type: ignore[misc]
-        REFUSED,
         invents_no_context,
+        level="M",
         clause=CONTEXT_IDS,
-        event="",
         why="An answer that repeats the ID breaks Table 9-18, one that leaves it out breaks 7.1.1.14.",
     )
 asks(
@@ -255,15 +220,12 @@ asks(
     invents_no_context,
     clause=CONTEXT_IDS,
 )
-asks(
+breaches(
     "RQ-22",
     "two contexts of one presentation-context-ID",
     lambda trial: request(trial, [_verification(trial), frames.proposed(1, OTHER, [_syntax(trial)])]),
-    REFUSED,
     invents_no_context,
-    level="S",
     clause="PS3.8 7.1.1.13",
-    event="",
 )
 
 
@@ -282,15 +244,12 @@ asks(
     invents_no_context,
     clause=(CONTEXT_IDS, "PS3.8 7.1.1.14"),
 )
-asks(
+breaches(
     "RQ-24",
     "129 contexts, one presentation-context-ID twice",
     lambda trial: request(trial, [_verification(trial, number) for number in (*range(1, 256, 2), 1)]),
-    REFUSED,
     invents_no_context,
-    level="S",
     clause="PS3.8 7.1.1.13",
-    event="",
 )
 
 # ---- abstract and transfer syntaxes ----
@@ -428,14 +387,11 @@ asks(
     why="Leading and trailing spaces are not significant: the titles are the same.",
 )
 _TITLES = {"padded with NUL": "DULCET".ljust(16, "\0"), "with a control character": "DUL\x07CET"}
-asks(
+breaches(
     "RQ-36",
     "a calling AE title that is none",
     lambda trial: request(trial, calling=_TITLES[trial.variant]),
-    REFUSED,
-    level="S",
     clause=FIELDS,
-    event="",
     variants=tuple(_TITLES),
 )
 asks(
@@ -458,16 +414,13 @@ asks(
 
 # ---- lengths ----
 
-asks(
+breaches(
     "RQ-39",
     "a maximum length sub-item of length 2",
     lambda trial: request(
         trial, user=frames.user_information(frames.maximum_length(raw=b"\x40\0"), frames.implementation_class())
     ),
-    REFUSED,
-    level="S",
     clause="PS3.8 D.1",
-    event="",
 )
 asks(
     "RQ-40",
@@ -477,7 +430,7 @@ asks(
     clause=ITEMS,
     event="Evt19",
 )
-asks(
+breaches(
     "RQ-41",
     "a transfer syntax whose length overruns its context, inside the PDU",
     lambda trial: request(
@@ -488,9 +441,8 @@ asks(
             )
         ],
     ),
-    REFUSED,
+    level="M",
     clause=ITEMS,
-    event="",
 )
 asks(
     "RQ-42",

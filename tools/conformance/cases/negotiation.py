@@ -1,4 +1,4 @@
-"""Section NEG: the negotiation of contexts, roles, windows, extensions and identities (PS3.7 Annex D.3).
+"""Section NEG: the negotiation of contexts, roles, windows and extensions (PS3.7 Annex D.3); identities are next door.
 
 Whatever is optional is answered only where it was proposed, and never with more than was proposed. What a requestor
 shall not send may be refused, or borne; silence is wrong.
@@ -8,12 +8,12 @@ from struct import pack, unpack
 from typing import TYPE_CHECKING
 
 from .. import commands, frames
-from ..answers import Answer, Look, ask, asks, gives, has_none
+from ..answers import Answer, Look, ask, asks, breaches, gives, has_none
 from ..case import case
 from ..endings import Skip
 from ..recipes import acceptance, request
 from ..results import Reaction
-from .associate_rq import OTHER, REFUSED, UNKNOWN_UID
+from .associate_rq import OTHER, UNKNOWN_UID
 
 if TYPE_CHECKING:
     from ..trial import Trial
@@ -24,21 +24,16 @@ ROLES = "PS3.7 D.3.3.4"
 ROLE_ITEM = "PS3.7 D.3.3.4.1"
 EXTENDED = "PS3.7 D.3.3.5"
 COMMON = "PS3.7 D.3.3.6"
-IDENTITY = "PS3.7 D.3.3.7"
-IDENTITY_ITEM = "PS3.7 D.3.3.7.1"
-IDENTITY_RESPONSE = "PS3.7 D.3.3.7.2"
-REFUSED_IDENTITY = "PS3.7 D.3.3.7.3"
-VERSION_NAME = "PS3.7 D.3.3.2.3"
 
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 STORAGE_SERVICE = "1.2.840.10008.4.2"
 STORAGE = ("verification", "storage")
 STORAGE_INFORMATION = bytes([2, 0, 0, 0, 1, 0])
-"""Level of support, digital signatures and coercion (PS3.4 Table B.3-1)."""
+"""Level of support, digital signatures and coercion (PS3.4 Annex B)."""
 
 
-def _with(trial: "Trial", *sub_items: bytes, sop_class: str = frames.VERIFICATION) -> bytes:
+def with_user_items(trial: "Trial", *sub_items: bytes, sop_class: str = frames.VERIFICATION) -> bytes:
     """An A-ASSOCIATE-RQ for one SOP class, with more user sub-items."""
     context = frames.proposed(1, sop_class, [trial.profile.syntax(sop_class)])
     return request(trial, [context], user=frames.user_information_with(*sub_items))
@@ -171,7 +166,7 @@ asks(
 asks(
     "NEG-07",
     "both roles for CT Image Storage",
-    lambda trial: _with(trial, frames.role_selection(OTHER, 1, 1), sop_class=OTHER),
+    lambda trial: with_user_items(trial, frames.role_selection(OTHER, 1, 1), sop_class=OTHER),
     "AC",
     _grants_at_most(OTHER, 1, 1),
     clause=ROLES,
@@ -180,7 +175,7 @@ asks(
 asks(
     "NEG-08",
     "the SCU role only",
-    lambda trial: _with(trial, frames.role_selection(frames.VERIFICATION, 1, 0)),
+    lambda trial: with_user_items(trial, frames.role_selection(frames.VERIFICATION, 1, 0)),
     "AC",
     _grants_at_most(frames.VERIFICATION, 1, 0),
     clause=ROLES,
@@ -198,7 +193,7 @@ asks(
     why="Without an item in the answer the default holds: the requestor is SCU, and may send its C-ECHO.",
 )
 async def _(trial: "Trial") -> None:
-    answer = await ask(trial, _with(trial, frames.role_selection(frames.VERIFICATION, 0, 1)))
+    answer = await ask(trial, with_user_items(trial, frames.role_selection(frames.VERIFICATION, 0, 1)))
     assert answer is not None  # expected
     _grants_at_most(frames.VERIFICATION, 0, 1)(answer)
     if answer.context(1).result != 0:
@@ -213,41 +208,35 @@ async def _(trial: "Trial") -> None:
 asks(
     "NEG-10",
     "a role for a class in no context",
-    lambda trial: _with(trial, frames.role_selection(UNKNOWN_UID, 1, 1)),
+    lambda trial: with_user_items(trial, frames.role_selection(UNKNOWN_UID, 1, 1)),
     "AC | ~RJ [INFO] | ~A(*) [INFO]",
     has_none(0x54, why="the class is in no context"),
     level="I",
     clause=ROLES,
     event="",
 )
-asks(
+breaches(
     "NEG-11",
     "two role selections for one class, at odds",
-    lambda trial: _with(
+    lambda trial: with_user_items(
         trial,
         frames.role_selection(frames.VERIFICATION, 1, 0),
         frames.role_selection(frames.VERIFICATION, 0, 1),
     ),
-    REFUSED,
-    level="S",
     clause=ROLE_ITEM,
-    event="",
     why="The same said twice has one meaning, and is sent by some for every context of a class; this has none.",
 )
-asks(
+breaches(
     "NEG-12",
     "role values that do not exist",
-    lambda trial: _with(trial, frames.role_selection(frames.VERIFICATION, int(trial.variant), 0)),
-    REFUSED,
-    level="S",
+    lambda trial: with_user_items(trial, frames.role_selection(frames.VERIFICATION, int(trial.variant), 0)),
     clause=ROLE_ITEM,
-    event="",
     variants=("2", "255"),
 )
 asks(
     "NEG-13",
     "a role selection whose UID-length overruns it",
-    lambda trial: _with(trial, frames.role_selection(frames.VERIFICATION, 1, 0, uid_length=200)),
+    lambda trial: with_user_items(trial, frames.role_selection(frames.VERIFICATION, 1, 0, uid_length=200)),
     "REFUSE",
     clause=ROLE_ITEM,
     event="Evt19",
@@ -282,7 +271,7 @@ asks("NEG-14", "no window", request, "AC", has_none(0x53, why="no window was pro
 asks(
     "NEG-15",
     "a window of 5 and 5",
-    lambda trial: _with(trial, frames.operations_window(5, 5)),
+    lambda trial: with_user_items(trial, frames.operations_window(5, 5)),
     "AC",
     _within(5),
     clause=WINDOW,
@@ -290,20 +279,20 @@ asks(
 asks(
     "NEG-16",
     "an unlimited window",
-    lambda trial: _with(trial, frames.operations_window(0, 0)),
+    lambda trial: with_user_items(trial, frames.operations_window(0, 0)),
     "AC",
     lambda answer: _window(answer) and None,
     level="I",
     clause=WINDOW,
 )
-asks(
+_ONES = pack(">HHH", 1, 1, 1)
+breaches(
     "NEG-17",
     "a window sub-item of another length than 4",
-    lambda trial: _with(trial, frames.operations_window(1, 1, raw=pack(">HHH", 1, 1, 1)[: int(trial.variant)])),
-    REFUSED,
-    level="S",
+    lambda trial: with_user_items(
+        trial, frames.operations_window(1, 1, raw=pack(">HHH", 1, 1, 1)[: int(trial.variant)])
+    ),
     clause=WINDOW,
-    event="",
     variants=("2", "6"),
 )
 
@@ -378,29 +367,26 @@ def _extended(answer: Answer) -> None:
 asks(
     "NEG-20",
     "extended negotiation of CT Image Storage",
-    lambda trial: _with(trial, frames.extended_negotiation(OTHER, STORAGE_INFORMATION), sop_class=OTHER),
+    lambda trial: with_user_items(trial, frames.extended_negotiation(OTHER, STORAGE_INFORMATION), sop_class=OTHER),
     "AC",
     _extended,
     clause=EXTENDED,
     needs=STORAGE,
 )
-asks(
+breaches(
     "NEG-21",
     "two extended negotiations of one class, at odds",
-    lambda trial: _with(
+    lambda trial: with_user_items(
         trial,
         frames.extended_negotiation(frames.VERIFICATION, b"\0\0"),
         frames.extended_negotiation(frames.VERIFICATION, b"\1\1"),
     ),
-    REFUSED,
-    level="S",
     clause=EXTENDED,
-    event="",
 )
 asks(
     "NEG-22",
     "common extended negotiation",
-    lambda trial: _with(trial, frames.common_extended_negotiation(OTHER, STORAGE_SERVICE), sop_class=OTHER),
+    lambda trial: with_user_items(trial, frames.common_extended_negotiation(OTHER, STORAGE_SERVICE), sop_class=OTHER),
     "AC",
     has_none(0x57, why="it has no answer"),
     clause=COMMON,
@@ -408,7 +394,7 @@ asks(
 asks(
     "NEG-23",
     "common extended negotiation of a later version, with bytes at its end",
-    lambda trial: _with(
+    lambda trial: with_user_items(
         trial, frames.common_extended_negotiation(frames.VERIFICATION, STORAGE_SERVICE, version=1, more=b"later")
     ),
     "AC",
@@ -416,108 +402,4 @@ asks(
     level="S",
     clause="PS3.7 D.3.3.6.1",
     why="Later versions only append.",
-)
-
-# ---- user identity ----
-
-NAME, PASSCODE = "dulcet", "conformance"
-KNOWN_OR_NOT = "AC | RJ(1,2,1) | ~RJ(1,2,2) [LENIENT]"
-"""To a user whom the peer may know, or not (PS3.7 D.3.3.7.3)."""
-NOT_ASKED = has_none(0x59, why="no response was asked for")
-
-
-def _identity(type_: int, response: int) -> bytes:
-    return frames.user_identity(type_, NAME, PASSCODE if type_ == 2 else b"", response=response)
-
-
-asks(
-    "NEG-24",
-    "a user name, no response asked for",
-    lambda trial: _with(trial, _identity(1, 0)),
-    KNOWN_OR_NOT,
-    NOT_ASKED,
-    clause=IDENTITY,
-)
-
-
-def _acknowledges(answer: Answer) -> None:
-    found = answer.sub_items(0x59)
-    promised = int(answer.trial.variant) in answer.trial.profile.user_identity
-    answer.trial.check(len(found) < 2, f"{len(found)} sub-items 59H")
-    answer.trial.check(bool(found) or not promised, "no sub-item 59H, which the profile says it answers with")
-    for value in found:
-        answer.trial.check(value == bytes(2), f"sub-item 59H is {value.hex(' ')}, an empty server-response is due")
-
-
-asks(
-    "NEG-25",
-    "a user name, and one with a passcode; a response asked for",
-    lambda trial: _with(trial, _identity(int(trial.variant), 1)),
-    KNOWN_OR_NOT,
-    _acknowledges,
-    clause=(IDENTITY_RESPONSE, IDENTITY),
-    variants=("1", "2"),
-    why="Supported or not; the server-response of these types is empty, and the sub-item has length 2.",
-)
-asks(
-    "NEG-26",
-    "a wrong passcode",
-    lambda trial: _with(trial, frames.user_identity(2, NAME, "a wrong passcode", response=1)),
-    "RJ(1,2,1) | ~RJ(1,2,2) [LENIENT]",
-    clause=(REFUSED_IDENTITY, "PS3.8 Table 9-21"),
-    needs=("verification", "checks_identity"),
-    why="Rejected permanently, by the service-provider (ACSE); of its reasons one names the protocol version.",
-)
-asks(
-    "NEG-27",
-    "tickets and tokens that are none",
-    lambda trial: _with(trial, frames.user_identity(int(trial.variant), b"\xff garbage \0", response=1)),
-    "AC | RJ(1,2,1) | RJ(1,2,2)",
-    has_none(0x59, why="garbage cannot be authenticated"),
-    level="S",
-    clause=(IDENTITY, REFUSED_IDENTITY),
-    variants=("3", "4", "5"),
-)
-asks(
-    "NEG-28",
-    "user identity types that do not exist",
-    lambda trial: _with(trial, frames.user_identity(int(trial.variant), NAME)),
-    "AC | REFUSE",
-    NOT_ASKED,
-    level="S",
-    clause=IDENTITY_ITEM,
-    event="",
-    variants=("0", "6", "255"),
-)
-asks(
-    "NEG-29",
-    "a secondary field with type 1",
-    lambda trial: _with(trial, frames.user_identity(1, NAME, PASSCODE)),
-    REFUSED,
-    level="S",
-    clause=IDENTITY_ITEM,
-    event="",
-)
-asks(
-    "NEG-30",
-    "a primary field that overruns the sub-item",
-    lambda trial: _with(trial, frames.user_identity(1, NAME, primary_length=1000)),
-    "REFUSE",
-    clause=IDENTITY_ITEM,
-    event="Evt19",
-)
-asks(
-    "NEG-31",
-    "implementation version names of 0 and 17 characters",
-    lambda trial: request(
-        trial,
-        user=frames.user_information(
-            frames.maximum_length(), frames.implementation_class(), frames.version_name("V" * int(trial.variant))
-        ),
-    ),
-    REFUSED,
-    level="S",
-    clause=VERSION_NAME,
-    event="",
-    variants=("0", "17"),
 )
