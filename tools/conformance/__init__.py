@@ -8,6 +8,7 @@ table, or a clause, allows. The pieces, from the wire up:
 - `tokens`, `reactions`: the notation `A(2,1) | RSP | ~CLOSE [DIRTY]` for what is seen and what is allowed.
 - `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`.
 - `recipes`: how a peer is brought into a state; `trial`: the verbs of a case (`drive`, `send`, `expect`).
+- `emitted/`: what holds of everything a peer sends, EM-01 to EM-20, judged in every conversation by a `Watch`.
 - `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
 - `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.

@@ -6,11 +6,13 @@ in both directions, and the oracle's set of states after each event.
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from . import oracle, tokens
+from .emitted.rules import Breach
+from .emitted.watch import Watch
 from .reading import Assembler, Cutter, Message, Seen
-from .results import Event
+from .results import Event, Finding
 from .tokens import Token
 
 KEPT = 1 << 16
@@ -24,6 +26,8 @@ class Recording:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.events: list[Event] = []
+        self.findings: list[Finding] = []
+        """What of the always-on assertions was broken."""
         self._clock = clock
         self._began = clock()
         self.wall_clock = time.time()
@@ -41,6 +45,11 @@ class Recording:
         digest = hashlib.sha256(data).hexdigest() if len(data) > KEPT else ""
         event = Event(self.now, kind, connection, data[:KEPT], len(data), digest, **more)  # type: ignore[arg-type]
         self.events.append(event)
+
+    def found(self, connection: int, breaches: Iterable[Breach]) -> None:
+        """Write down what always-on assertions were broken."""
+        for each in breaches:
+            self.findings.append(Finding(each.id, each.what, self.now, connection, each.strict))
 
     def note(self, words: str) -> None:
         """Write down what is no event of the wire."""
@@ -61,6 +70,7 @@ class Track:
         self._number = number
         self._theirs, self._ours = Cutter(), Cutter()
         self._assembled = Assembler()
+        self._watch = Watch(requestor=role == oracle.REQUESTOR)
         self.follower = oracle.Follower(role, "Sta2" if role == oracle.ACCEPTOR else "Sta4")
         if role == oracle.REQUESTOR:
             self.follower.sent("Evt2")
@@ -87,6 +97,7 @@ class Track:
         self.sent_bytes += len(data)
         pdus = self._ours.feed(data)
         for pdu in pdus:
+            self._watch.sent(pdu)
             self.follower.sent(pdu.event)
         names = ", ".join(pdu.name for pdu in pdus) or f"{len(data)} bytes"
         self._add("sent", data, words=names)
@@ -106,6 +117,7 @@ class Track:
         found = self._tokens(pdu)
         self.trace += found
         self.follower.saw(tokens.of_pdu(pdu))
+        self._recording.found(self._number, self._watch.saw(pdu))
         self._add("pdu", pdu.raw, words=f"{pdu.name} {tokens.text(tuple(found))}", fault=pdu.fault)
 
     def _tokens(self, pdu: Seen) -> list[Token]:
@@ -123,6 +135,7 @@ class Track:
             self.trace.append(Token("DATA"))
         self.trace.append(Token("CLOSE", how="FIN" if how == "fin" else "RST"))
         self.follower.saw(self.trace[-1])
+        self._recording.found(self._number, self._watch.ended())
         self._add(how)
 
     def note_unsent(self) -> None:
@@ -132,6 +145,7 @@ class Track:
     def we_ended(self, kind: str) -> None:
         """The tester closed its side or reset the connection: Evt17 at the peer."""
         self.follower.sent("Evt17")
+        self._watch.we_ended()
         self._add(kind)
 
     def settled(self) -> None:

@@ -130,6 +130,22 @@ class Event:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An always-on assertion (EM-01 to EM-20) that the peer broke in an exchange, whatever the case was about."""
+
+    id: str
+    """Of the assertion."""
+    what: str
+    """What was wrong."""
+    at: float = 0.0
+    """Seconds since the exchange began."""
+    connection: int = 0
+    """Which connection of the exchange, from 0."""
+    strict: bool = False
+    """Whether only strict mode minds."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """One conversation of a case, and what was found."""
@@ -155,6 +171,8 @@ class Exchange:
     seconds: float = 0.0
     """From the last stimulus to the decision."""
     events: tuple[Event, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What of the always-on assertions was broken meanwhile: counted as results of their own, not of this case."""
     trigger: "TriggerRun | None" = None
     """Role R: what the command that made the peer dial did."""
     skipped: str = ""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ...spec.upper_layer import load
 from .case import Case
+from .emitted import summing
 from .judging import outcome
 from .results import CLOSINGS, Closing, Exchange, Health, Outcome, Reaction, Result, RunResult
 from .settings import Settings
@@ -66,7 +67,8 @@ class Runner:
         began = time.monotonic()
         self._run.sanity = await self._peer.sanity()
         if not self._run.sanity:
-            await self._all(cases)
+            await self._all([each for each in cases if not summing.is_rule(each)])
+            await self._rules([each for each in cases if summing.is_rule(each)])
             self._run.end_sanity = "" if self._stopped() else await self._peer.sanity()
         self._run.seconds += time.monotonic() - began
 
@@ -78,6 +80,20 @@ class Runner:
         results += await self._side_by_side(alone, 1)
         results += await self._side_by_side(waiting, self._settings.waiting_jobs)
         await self._again([result for result in results if result.suspect])
+
+    async def _rules(self, cases: Sequence[Case]) -> None:
+        """Judge the always-on assertions by all that was heard; where nothing was, by an ordinary association."""
+        conversations = list(summing.heard(self._run.results, self._peer.role))
+        if cases and not conversations:
+            conversations = [("an ordinary association", await play(cases[0], "", self._peer, self._settings))]
+        for case in cases:
+            self._began(case)
+            result = blank(case, self._peer.role)
+            summing.fill(result, conversations)
+            conclude(result, self._settings)
+            summing.sign(result, conversations)
+            self._run.results.append(result)
+            self._ended(result)
 
     def _stopped(self) -> bool:
         dead = any(result.health is Health.DEAD for result in self._run.results)

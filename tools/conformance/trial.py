@@ -246,4 +246,5 @@ async def play(case: Case, variant: str, peer: Peer, settings: Settings) -> Exch
         await peer.ended(trial)
         exchange.began = trial.recording.wall_clock
         exchange.events = tuple(trial.recording.events)
+        exchange.findings = tuple(trial.recording.findings)
     return exchange

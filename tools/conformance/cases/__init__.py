@@ -5,6 +5,7 @@ A new section is a module here and its name in `SECTIONS`.
 
 from importlib import import_module
 
+<<<<<<< HEAD
 SECTIONS = (
     "state_cells",
     "transport",
@@ -16,6 +17,9 @@ SECTIONS = (
     "negotiation",
     "user_identity",
 )
+=======
+SECTIONS = ("state_cells", "transport", "framing", "release", "emitted")
+>>>>>>> 0061b3d (Everything a peer sends is judged: EM-01 to EM-20, in every case and on a stream alone)
 
 
 def load() -> None:

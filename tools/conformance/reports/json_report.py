@@ -16,6 +16,7 @@ from ..results import (
     Event,
     Exchange,
     Expectation,
+    Finding,
     Health,
     Level,
     Outcome,
@@ -92,6 +93,7 @@ def _exchange(found: Json) -> Exchange:
         | {
             "seen": tuple(_token(word) for word in found["seen"]),
             "events": tuple(Event(**_typed(each, _EVENT)) for each in found["events"]),
+            "findings": tuple(Finding(**each) for each in found["findings"]),
             "trigger": trigger and TriggerRun(**_typed(trigger, {"command": tuple})),
         }
     )

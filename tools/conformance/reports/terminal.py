@@ -115,6 +115,8 @@ class Terminal:
         yield f"    seen         {escape(text(exchange.seen))} ({exchange.reaction}{closing})"
         for words in filter(None, (exchange.why, exchange.strict_fault, exchange.undriven, exchange.error)):
             yield f"                 {escape(words)}"
+        for found in exchange.findings:
+            yield f"    besides      {found.id}: {escape(found.what)}"
         yield from (f"    {escape(line)}" for line in wire(exchange.events))
         if exchange.trigger is not None:
             code = (
