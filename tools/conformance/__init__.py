@@ -6,7 +6,8 @@ table, or a clause, allows. The pieces, from the wire up:
 - `frames`, `commands`: builders that can write every wrong byte; `reading`: reads whatever comes, and never raises.
 - `link`: one TCP connection, read from its first byte on; `record`: all that happened on it, with times.
 - `tokens`, `reactions`: the notation `A(2,1) | RSP | ~CLOSE [DIRTY]` for what is seen and what is allowed.
-- `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`.
+- `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`, which
+  `followed` tells of PDUs.
 - `recipes`: how a peer is brought into a state; `trial`: the verbs of a case (`drive`, `send`, `expect`).
 - `emitted/`: what holds of everything a peer sends, EM-01 to EM-20, judged in every conversation by a `Watch`.
 - `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
@@ -14,6 +15,7 @@ table, or a clause, allows. The pieces, from the wire up:
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
 - `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
 - `runner`: order, health checks, suspects run alone; `reports/`: terminal, JSON and more.
+- `overhearing`: an association between two peers, both judged and neither touched; `captures/`, `capture`: from a file.
 - `command` and the modules it names: the command line.
 
 To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,

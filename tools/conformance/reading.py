@@ -24,6 +24,8 @@ LONGEST_COMMAND = 1 << 16
 _HEADER = Struct(">BBL")
 _EVENTS = {0x01: "Evt6", 0x02: "Evt3", 0x03: "Evt4", 0x04: "Evt10", 0x05: "Evt12", 0x06: "Evt13", 0x07: "Evt16"}
 """The event of Table 9-10 that a valid PDU is at its receiver."""
+_SHORT = {0x03: 4, 0x05: 4, 0x06: 4, 0x07: 4}
+"""PDU-lengths that cannot be others (Tables 9-21, 9-24, 9-25, 9-26)."""
 
 
 class Item(NamedTuple):
@@ -161,6 +163,14 @@ def read(raw: bytes) -> Seen:
     except DecodeError as error:
         return Seen(raw, str(error), error.reason)
     return Seen(raw)
+
+
+def promised(begun: bytes) -> str:
+    """The event that a PDU of which the header has come will be, as far as its type tells; "" without one."""
+    if len(begun) < _HEADER.size:
+        return ""
+    type_, _, length = _HEADER.unpack_from(begun)
+    return "Evt19" if _SHORT.get(type_, length) != length else _EVENTS.get(type_, "Evt19")
 
 
 class Cutter:

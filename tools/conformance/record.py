@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from . import oracle, tokens
 from .emitted.rules import Breach
 from .emitted.watch import Watch
+from .followed import Followed
 from .reading import Assembler, Cutter, Message, Seen
 from .results import Event, Finding
 from .tokens import Token
@@ -71,7 +72,8 @@ class Track:
         self._theirs, self._ours = Cutter(), Cutter()
         self._assembled = Assembler()
         self._watch = Watch(requestor=role == oracle.REQUESTOR)
-        self.follower = oracle.Follower(role, "Sta2" if role == oracle.ACCEPTOR else "Sta4")
+        self._followed = Followed(role, "Sta2" if role == oracle.ACCEPTOR else "Sta4", self._ours)
+        self.follower = self._followed.follower
         if role == oracle.REQUESTOR:
             self.follower.sent("Evt2")
         self.trace: list[Token] = []
@@ -96,9 +98,9 @@ class Track:
         """Bytes left."""
         self.sent_bytes += len(data)
         pdus = self._ours.feed(data)
+        self._followed.sent(pdus)
         for pdu in pdus:
             self._watch.sent(pdu)
-            self.follower.sent(pdu.event)
         names = ", ".join(pdu.name for pdu in pdus) or f"{len(data)} bytes"
         self._add("sent", data, words=names)
 
@@ -116,7 +118,7 @@ class Track:
         self.pdus.append(pdu)
         found = self._tokens(pdu)
         self.trace += found
-        self.follower.saw(tokens.of_pdu(pdu))
+        self._followed.saw(pdu)
         self._recording.found(self._number, self._watch.saw(pdu))
         self._add("pdu", pdu.raw, words=f"{pdu.name} {tokens.text(tuple(found))}", fault=pdu.fault)
 
