@@ -15,7 +15,8 @@ table, or a clause, allows. The pieces, from the wire up:
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
 - `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
 - `runner`: order, health checks, suspects run alone; `reports/`: terminal, JSON and more.
-- `overhearing`: an association between two peers, both judged and neither touched; `captures/`, `capture`: from a file.
+- `overhearing`: an association between two peers, both judged and neither touched; from a file
+  (`captures/`, `capture`) or from between them (`proxy`).
 - `command` and the modules it names: the command line.
 
 To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,

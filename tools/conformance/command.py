@@ -18,6 +18,7 @@ COMMANDS = {
     "list": ("listing", "the cases, their clauses and levels: [SELECTOR...] [--json]"),
     "schema": ("schema", "the JSON Schema of what --json and --trace write"),
     "baseline": ("baseline", "what a peer is expected to fail: update|check PEER.xfail.toml RUN.json..."),
+    "proxy": ("proxy", "stand between two peers and judge both: --listen PORT --to HOST:PORT"),
     "capture": ("capture", "judge the associations in a capture, both sides: FILE.pcapng|pcap"),
     "explain": ("listing", "a case: what is sent, what is allowed, and why: ID"),
 }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .exits import Exit
-from .overhearing import Overheard, Side, Step
+from .overhearing import Overheard, Side, Step, counts
 
 SCHEMA_VERSION = 1
 """Of the JSON form; grows when a field changes its meaning or goes."""
@@ -24,6 +24,13 @@ def text(associations: Sequence[Overheard], notes: Iterable[str], *, strict: boo
         lines += _association(number, each, verbose=verbose)
     lines += [f"note: {note}" for note in notes]
     return "\n".join([*lines, _total(associations, strict=strict)])
+
+
+def summary(each: Overheard, *, strict: bool) -> str:
+    """An association in a line."""
+    rules = {broken.rule: None for side in each.sides for broken in side.broken if counts(broken, strict=strict)}
+    broke = f"; broken: {', '.join(rules)}" if rules else ""
+    return f"{_side(each.requestor)} -> {_side(each.acceptor)}: {each.outcome}{broke}"
 
 
 def _association(number: int, each: Overheard, *, verbose: bool) -> Iterator[str]:
