@@ -5,7 +5,6 @@ A new section is a module here and its name in `SECTIONS`.
 
 from importlib import import_module
 
-<<<<<<< HEAD
 SECTIONS = (
     "state_cells",
     "transport",
@@ -16,10 +15,8 @@ SECTIONS = (
     "release",
     "negotiation",
     "user_identity",
+    "emitted",
 )
-=======
-SECTIONS = ("state_cells", "transport", "framing", "release", "emitted")
->>>>>>> 0061b3d (Everything a peer sends is judged: EM-01 to EM-20, in every case and on a stream alone)
 
 
 def load() -> None:
