@@ -6,6 +6,7 @@ network and no data of one's own. Exit code 0 means that every step held.
 
 import argparse
 import hashlib
+import logging
 import tempfile
 import time
 from collections.abc import Sequence
@@ -50,6 +51,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="other files or directories to send")
     options = parser.parse_args(argv)
+    logging.getLogger("dulcet").setLevel(logging.ERROR)  # that objects share UIDs is told once, by the demo itself
     with tempfile.TemporaryDirectory(prefix="dulcet-demo-") as directory:
         return Demo(Path(directory), options.files).run()
 
@@ -111,6 +113,9 @@ class Demo:
         size = sum(result.size for result in results) / 1e6
         told = f"{stored} of {len(files)} files, {size:.1f} MB in {syntaxes} transfer syntaxes, {seconds:.2f} s"
         self._tell(stored == len(files) > 0, f"C-STORE: {told}")
+        beside = sum(outcome.outcome == "kept-both" for outcome in self._outcomes)
+        if beside:
+            print(f"     ({beside} have the UID of another with different contents: both are kept)")
         self._compare(files)
 
     def _compare(self, files: Sequence[OutgoingFile]) -> None:
