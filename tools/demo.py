@@ -9,7 +9,8 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,20 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="other files or directories to send")
     options = parser.parse_args(argv)
-    logging.getLogger("dulcet").setLevel(logging.ERROR)  # that objects share UIDs is told once, by the demo itself
-    with tempfile.TemporaryDirectory(prefix="dulcet-demo-") as directory:
+    with _few_log_lines(), tempfile.TemporaryDirectory(prefix="dulcet-demo-") as directory:
         return Demo(Path(directory), options.files).run()
+
+
+@contextmanager
+def _few_log_lines() -> Iterator[None]:
+    """No warning for each object that shares its UID with another: the demo tells how many there are."""
+    log = logging.getLogger("dulcet")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 class Demo:
