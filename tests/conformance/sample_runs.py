@@ -24,10 +24,10 @@ def our_run() -> RunResult:
 @cache
 def wrong_peer_run() -> RunResult:
     """An acceptor that keeps silent where it should abort."""
-    return judged_by_script(_silent, ["S-A-06-13", "RL-01", "RL-08"])
+    return judged_by_script(silent, ["S-A-06-13", "RL-01", "RL-08"])
 
 
-async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     answers = {0x01: frames.associate_ac(), 0x04: response(1, {}), 0x05: frames.release_rp()}
     while True:
         pdu = await read_pdu(reader)

@@ -16,6 +16,7 @@ COMMANDS = {
     "both": ("running", "judge a peer in both roles, as its profile says: --profile peer.toml [SELECTOR...]"),
     "probe": ("probe", "measure a peer into a profile: HOST PORT [-o peer.toml]"),
     "list": ("listing", "the cases, their clauses and levels: [SELECTOR...] [--json]"),
+    "repro": ("repro", "a case or a trace once more, told step by step: ID|TRACE.json [HOST PORT] [--emit-py FILE]"),
     "schema": ("schema", "the JSON Schema of what --json and --trace write"),
     "baseline": ("baseline", "what a peer is expected to fail: update|check PEER.xfail.toml RUN.json..."),
     "proxy": ("proxy", "stand between two peers and judge both: --listen PORT --to HOST:PORT"),
