@@ -70,6 +70,8 @@ class Provider:
         **policy: Any,
     ) -> None:
         self.services = tuple(services)
+        self.service_for = lru_cache(REMEMBERED)(self._service_for)
+        """The first service that supports an abstract syntax with the requestor as SCU, or else as SCP only."""
         policy.setdefault("require_called_ae_title", False)
         policy.setdefault("extended_negotiation", self._negotiate)
         self._allowed = None if allowed_addresses is None else Networks(allowed_addresses)
@@ -117,8 +119,7 @@ class Provider:
         """Last word on a whole request."""
         return None if self._refuse is None else self._refuse(request)
 
-    def service_for(self, abstract_syntax: str) -> Service | None:
-        """The first service that supports an abstract syntax with the requestor as SCU, or else as SCP only."""
+    def _service_for(self, abstract_syntax: str) -> Service | None:
         found: Service | None = None
         for service in self.services:
             supported = service.supports(abstract_syntax)

@@ -131,7 +131,13 @@ class Receiving:
     def services(self) -> list[Service]:
         """What is offered: a profile's contexts (-xf), or Verification and what the tool accepts by itself."""
         contexts = self._profile()
-        storage = partial(self.storage(), self._store, on_stored=self._stored_one, log=PeerLog(self._log))
+        storage = partial(
+            self.storage(),
+            self._store,
+            on_stored=self._stored_one,
+            on_stored_waits=self.received_waits,
+            log=PeerLog(self._log),
+        )
         services: list[Service] = []
         if contexts is None:
             services += [Verification(), storage(**self.accepted())]
@@ -203,6 +209,9 @@ class Receiving:
             )
         if outcome.path is not None:
             self.received(caller, outcome.path)
+
+    received_waits = False
+    """Whether `received` may wait for something."""
 
     def received(self, caller: Caller, path: Path) -> None:
         """An object is on the disk, and its response waits for this to return."""

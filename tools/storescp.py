@@ -96,6 +96,11 @@ class Receiving(receiving.Receiving):
         if self._study_ends is not None:
             self._study_ends.happened(address, event)
 
+    @property
+    def received_waits(self) -> bool:
+        """Whether there is a program to run."""
+        return self._hook is not None or self._study_ends is not None
+
     def received(self, caller: Caller, path: Path) -> None:
         """Run the program of -xcr, and wait for it if that is wanted."""
         agreement = caller.agreement

@@ -2,10 +2,10 @@
 
 import argparse
 from collections import deque
+from typing import TYPE_CHECKING
 
 from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
-from ..services.storage.inventing import Inventor
 from ..services.storage.outgoing import OutgoingFile, Unsendable, scan
 from ..services.storage.proposing import Batch, propose
 from .connection import at_peer, leave, log_for, peer_of, report_for, scu_for, tell_agreement
@@ -14,6 +14,9 @@ from .interrupts import Interrupts
 from .log import Log
 from .reporting import Progress
 from .storing import READINGS, StoreResults, associate
+
+if TYPE_CHECKING:
+    from ..services.storage.inventing import Inventor
 
 
 def main(options: argparse.Namespace) -> int:
@@ -49,8 +52,10 @@ def _looked_at(options: argparse.Namespace) -> tuple[list[OutgoingFile], list[Un
     return sendable, bad
 
 
-def _inventor(options: argparse.Namespace) -> Inventor:
+def _inventor(options: argparse.Namespace) -> "Inventor":
     """What +II, +IR, +IS and +IP ask for; what is larger is made of what is smaller."""
+    from ..services.storage.inventing import Inventor  # brings pydicom: 0.2 s
+
     study = options.invent_study or (50 if options.invent_patient else None)
     series = options.invent_series or (100 if study else None)
     return Inventor(series=series, study=study, patient=options.invent_patient)

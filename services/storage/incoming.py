@@ -187,7 +187,7 @@ class IncomingObject:
 
     def _new_head(self, transfer_syntax_uid: str) -> bytes:
         """What stands before the data set in the file."""
-        if not self._store.file_format:
+        if not self._store.file_format or self._store.ignore:
             return b""
         return file_meta(self.sop_class_uid, self.sop_instance_uid, transfer_syntax_uid, self.calling_ae_title)
 

