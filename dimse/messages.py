@@ -16,11 +16,12 @@ CPython 3.11, command set included: C-STORE-RQ encode 3.2 us, decode 4.0 us; C-E
 from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from functools import cache, lru_cache
+from struct import error as StructError  # noqa: N812  # a class, whatever struct calls it
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..dul.errors import LocalProtocolError
 from ..spec import dimse as spec
-from . import command_set
+from . import command_set, layouts
 from .errors import CommandSetError
 from .status import Status
 
@@ -61,6 +62,7 @@ _DERIVED = (0x0000, COMMAND_FIELD, COMMAND_DATA_SET_TYPE)
 _TYPES = {"US": int, "UI": str, "AE": str, "LO": str, "AT": tuple[int, ...]}
 _DATA_SET_FOLLOWS = {"always": True, "never": False}
 _status = lru_cache(maxsize=256)(Status)  # most statuses recur, and this is 0.3 us less than making one
+_MADE = {STATUS: _status}
 
 
 class Message:
@@ -86,6 +88,7 @@ class Message:
 
     _elements: ClassVar[Mapping[str, int]]  # element number of each field, in the order of the tags
     _mandatory: ClassVar[tuple[int, ...]]  # numbers of the elements that must have a value, but group length
+    _writers: ClassVar[Mapping[bool, layouts.Writers]]  # by whether a data set follows
 
     def encode(self, dataset: bool | None = None) -> bytes:
         """The command set.
@@ -101,6 +104,13 @@ class Message:
         follows = self.dataset_follows if dataset is None else dataset
         if _DATA_SET_FOLLOWS.get(self.data_set, follows) is not follows:
             raise LocalProtocolError(f"a {self.name} {self.data_set} carries a data set ({self.clause})")
+        try:
+            return layouts.encode(self, self._writers[follows])
+        except (StructError, ValueError, TypeError, AttributeError):
+            return command_set.encode(self._values(follows))  # which says what is wrong
+
+    def _values(self, follows: bool) -> dict[int, command_set.Value]:
+        """The elements by number."""
         elements: dict[int, command_set.Value] = {
             COMMAND_FIELD: self.command_field,
             COMMAND_DATA_SET_TYPE: DATA_SET if follows else NO_DATA_SET,
@@ -114,7 +124,7 @@ class Message:
                 raise LocalProtocolError(f"a {self.name} needs a {command_set.keyword(number)} ({self.clause})")
         if elements.get(PRIORITY, MEDIUM) not in (MEDIUM, HIGH, LOW):
             raise LocalProtocolError(f"Priority {elements[PRIORITY]!r} is neither low, medium nor high (PS3.7 E.1)")
-        return command_set.encode(elements)
+        return elements
 
     def __repr__(self) -> str:
         values = ((name, getattr(self, name)) for name in self._elements)
@@ -155,6 +165,12 @@ class Request(Message):
             LocalProtocolError: for a field the response does not have.
         """
         kind = _class(self.command_field | spec.RESPONSE_BIT)
+        if not elements:  # nearly always; past __init__, as in `decode`: 0.9 us instead of 2.4
+            plain: Response = object.__new__(kind)
+            for put, get, value in _plain(type(self)):
+                put(plain, value if get is None else get(self))
+            kind._put_status(plain, _status(status))
+            return plain
         unknown = elements.keys() - kind._elements.keys() - {"dataset_follows"}
         if unknown:
             raise LocalProtocolError(f"a {kind.name} has no {', '.join(sorted(unknown))} ({kind.clause})")
@@ -202,6 +218,10 @@ def decode(data: bytes | memoryview) -> Message:
         missing or
             empty, a data set announced that the message cannot have or not announced that it must have.
     """
+    data = bytes(data)
+    known: Message | None = layouts.recall(data)
+    if known is not None:
+        return known
     elements = command_set.decode(data)
     get = elements.get
     kind = _class_of(get(COMMAND_FIELD))
@@ -221,6 +241,7 @@ def decode(data: bytes | memoryview) -> Message:
         value = get(number)
         put(message, absent if value is None else value)
     kind._put_dataset_follows(message, follows)
+    layouts.remember(data, elements, message, (COMMAND_FIELD, COMMAND_DATA_SET_TYPE), _MADE)
     return message
 
 
@@ -237,6 +258,20 @@ def _class_of(command_field: Any) -> Any:
         what = "is missing" if command_field is None else f"is {command_field:04X}H, which is no message"
         raise CommandSetError(f"CommandField {what}", element=COMMAND_FIELD, clause="PS3.7 E.1")
     return _class(command_field)
+
+
+@cache
+def _plain(request: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    """How to set each field of a response that says no more than its status, but that: from its request by a getter,
+    or to a value."""
+    kind = _class(request.command_field | spec.RESPONSE_BIT)
+    echoed = {
+        kind._elements[name]: getattr(request, other) for name, other in _ECHOED.items() if name in kind._elements
+    }
+    getters = {number: each.fget if isinstance(each, property) else each.__get__ for number, each in echoed.items()}
+    getters[kind._elements["message_id_being_responded_to"]] = request.message_id.__get__
+    plan = [(put, getters.get(number), absent) for number, put, absent in kind._slots if number != STATUS]
+    return (*plan, (kind._put_dataset_follows, None, kind.data_set == "always"))
 
 
 @cache
@@ -265,6 +300,16 @@ def _class(command_field: int) -> Any:
         for each in fields
     )
     kind._put_dataset_follows = kind.dataset_follows.__set__
+    if message.is_response:
+        kind._put_status = kind.status.__set__
+    kind._writers = {
+        follows: layouts.writers(
+            [(each.element.number, getattr(kind, each.element.attribute).__get__, each.mark == "M") for each in fields],
+            {COMMAND_FIELD: kind.command_field, COMMAND_DATA_SET_TYPE: DATA_SET if follows else NO_DATA_SET},
+            {PRIORITY: (MEDIUM, HIGH, LOW)},
+        )
+        for follows in (True, False)
+    }
     return kind
 
 

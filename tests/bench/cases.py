@@ -116,6 +116,7 @@ def client(of: Program, words: Callable[[Place, int], list[object]]) -> Opener:
         port = free_port()
         with place.serving([place.sink, port], port):
             command = words(place, port)
+            place.seconds(command, of.environment)  # from now on it is compiled, and its files are in memory
             yield lambda: place.seconds(command, of.environment)
 
     return opener

@@ -25,6 +25,10 @@ LOOK = 0.005
 """Seconds between looks at a server that starts, or at a process whose memory is watched."""
 
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Of all programs: as installed ones, ours and pynetdicom's are compiled once and not each time."""
+
+
 class Missing(Exception):
     """Something is not installed."""
 
@@ -98,7 +102,7 @@ class Place:
         with (self.root / "log").open("ab") as log:
             process = subprocess.Popen(
                 [*map(str, command)],
-                env=os.environ | environment,
+                env=ENVIRONMENT | dict(environment),
                 start_new_session=True,
                 cwd=self.root,
                 **({"stdout": log, "stderr": log} | options),
@@ -136,7 +140,11 @@ class Place:
         """
         begin = time.perf_counter()
         done = subprocess.run(
-            [*map(str, command)], env=os.environ | environment, capture_output=True, timeout=RUN_SECONDS, cwd=self.root
+            [*map(str, command)],
+            env=ENVIRONMENT | dict(environment),
+            capture_output=True,
+            timeout=RUN_SECONDS,
+            cwd=self.root,
         )
         taken = time.perf_counter() - begin
         if done.returncode:
