@@ -4,9 +4,9 @@ Encoding: each message has its writers, a function an element, so that no elemen
 takes 1.9 us instead of 4.3. Whatever a writer does not like is left to `command_set`, which says what is wrong.
 
 Decoding: one peer sends the same few commands again and again: the same elements, of the same lengths, with other
-values. The first of a layout is decoded element by element (`command_set`), and its layout is kept: one `struct` for all of it,
-the headers that must be the same, and where the values lie. The next one of that layout is one unpacking and one
-comparison: a C-STORE-RQ takes 2.7 us instead of 5.4, a C-ECHO-RQ 1.4 instead of 3.2.
+values. The first of a layout is decoded element by element (`command_set`), and its layout is kept: one `struct` for
+all of it, the headers that must be the same, and where the values lie. The next one of that layout is one unpacking
+and one comparison: a C-STORE-RQ takes 2.7 us instead of 5.4, a C-ECHO-RQ 1.4 instead of 3.2.
 
 A layout holds only elements that the message has a field for, so whatever fits it means exactly what the long way
 makes of it; `tests/test_layouts.py` shows that for any bytes. Values are checked here by the same functions.
