@@ -187,6 +187,16 @@ class OutgoingFile:
             raise NotSendable(f"{self.path}: changed while it was read")
         return memoryview(contents)
 
+    def passed(self, end: int) -> None:
+        """The first so many bytes of the data set have been read: a mapped file need not hold them in memory any more.
+
+        Without this a 2 GiB file takes 2 GiB; those that are read again come back by themselves.
+        """
+        if self._map is not None:
+            whole_pages = (self._offset + end) // mmap.PAGESIZE * mmap.PAGESIZE
+            if whole_pages:
+                self._map.madvise(mmap.MADV_DONTNEED, 0, whole_pages)
+
     def close(self) -> None:
         """Let go of the contents; `dataset` may be asked for again. Views still in use keep them alive."""
         self._view = None

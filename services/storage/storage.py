@@ -145,8 +145,8 @@ def start(
         raise NoAcceptedContext(agreement, file.sop_class_uid, file.transfer_syntax_uid)
     request = store_request(file, exchange.next_message_id())
     data_set = file.dataset(choice.context.transfer_syntax)
-    told = data_set if progress is None else _told(data_set, progress)
-    exchange.request(choice.context.id, request, told, now)
+    in_pieces = progress is not None or len(data_set) > _PIECE
+    exchange.request(choice.context.id, request, _pieces(file, data_set, progress) if in_pieces else data_set, now)
     return request.message_id
 
 
@@ -168,16 +168,21 @@ def not_sent(file: OutgoingFile, error: Exception) -> StoreResult:
     return StoreResult(file.path, file.sop_class_uid, file.sop_instance_uid, file.size, error=str(error), cause=error)
 
 
-def _told(data_set: memoryview, progress: Callable[[int], None]) -> Iterator[memoryview]:
-    """The data set in pieces, each told of when it is asked for."""
+def _pieces(file: OutgoingFile, data_set: memoryview, progress: Callable[[int], None] | None) -> Iterator[memoryview]:
+    """The data set in pieces. When one is asked for, the one before it is told of, and what lies `_BEHIND` it is let go
+    of: it has left the outbox, or is read again."""
     for start in range(0, len(data_set), _PIECE):
         piece = data_set[start : start + _PIECE]
         yield piece
-        progress(len(piece))
+        if progress is not None:
+            progress(len(piece))
+        file.passed(max(0, start - _BEHIND))
 
 
 _PIECE = 1 << 20
 """Bytes between two calls of a progress callback."""
+_BEHIND = 4 << 20
+"""Bytes of a mapped file that stay in memory behind what is sent: more than 16 PDUs, which wait in the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
