@@ -6,11 +6,12 @@ explain itself: what was proposed, what was granted, and why the rest was not.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 from ..dul.p_data import PDV_OVERHEAD
+from ..spec.values import value
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty table, shared."""
@@ -19,7 +20,7 @@ MINIMUM_MAXIMUM_LENGTH = PDV_OVERHEAD + 2
 """The least maximum length with which a message can be sent: fragments are of even length (PS3.8 E.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AcceptedContext:
     """A presentation context that may be used."""
 
@@ -42,7 +43,7 @@ class AcceptedContext:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RefusedContext:
     """A presentation context that was proposed and may not be used."""
 
@@ -62,7 +63,7 @@ class RefusedContext:
         return f"presentation context {self.id}: {self.abstract_syntax!r} with {proposed} refused: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Agreement:
     """What was agreed on one association."""
 

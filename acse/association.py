@@ -8,7 +8,6 @@ they do what a user does: issue an A-ABORT request (Evt15). No cell is added to 
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ..dul.actions import Actions
 from ..dul.errors import LocalProtocolError
@@ -31,6 +30,7 @@ from ..dul.primitives import (
     Primitive,
 )
 from ..dul.upper_layer import ARTIM_SECONDS, MAXIMUM_LENGTH, Trace, UpperLayer
+from ..spec.values import value
 from .agreement import Agreement
 from .events import Aborted, AssociationEvent, Established, Initiator, Rejected, Released, ReleaseRequested, Requested
 from .negotiation import Accept, agree, answer_by_user, describe_rejection, refusal_by_provider
@@ -39,7 +39,7 @@ from .policy import Policy, Reject
 Event = AssociationEvent | PDataIndication
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Timeouts:
     """How long this end waits, in seconds. A drip of bytes that make no PDU extends none of them. None: for ever."""
 
@@ -90,7 +90,7 @@ class Association:
         policy: Policy | None = None,
         *,
         requestor: bool = False,
-        timeouts: Timeouts = Timeouts(),  # immutable
+        timeouts: Timeouts = Timeouts(),  # noqa: B008  # immutable
         associations: Callable[[], int] = lambda: 0,
         trace: Trace | None = None,
         actions: type[Actions] = Actions,

@@ -3,10 +3,10 @@
 Data come as the upper layer's own `PDataIndication` (PS3.8 7.6), unwrapped: they are the hot path.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from ..dul.pdu import AssociateRJ, AssociateRQ
+from ..spec.values import value
 from .agreement import Agreement
 
 
@@ -27,7 +27,7 @@ class Initiator(StrEnum):
     """A deadline of this end passed; A-ABORT was sent where there was a connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Requested:
     """A peer asks for an association and nobody has answered yet: call `accept` or `reject`."""
 
@@ -35,7 +35,7 @@ class Requested:
     """What it proposes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Established:
     """The association stands (Sta6)."""
 
@@ -43,7 +43,7 @@ class Established:
     """What was agreed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejected:
     """The association was rejected, by the peer or, on the acceptor's end, by us."""
 
@@ -53,7 +53,7 @@ class Rejected:
     """In words."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleaseRequested:
     """The peer asked for release. It is answered when this end has nothing left to send."""
 
@@ -61,12 +61,12 @@ class ReleaseRequested:
     """Both ends asked at the same time (PS3.8 7.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Released:
     """The association ended in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Aborted:
     """The association ended before its time, or could not begin."""
 

@@ -14,7 +14,6 @@ no harm.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..dul.items import (
@@ -28,6 +27,7 @@ from ..dul.items import (
 from ..dul.pdu import APPLICATION_CONTEXT, AssociateAC, AssociateRJ, AssociateRQ
 from ..dul.wire import is_ae_title
 from ..spec import codes
+from ..spec.values import value
 from .agreement import MINIMUM_MAXIMUM_LENGTH, NOTHING, AcceptedContext, Agreement, RefusedContext
 from .policy import Policy, Reject, SupportedContext
 from .presentation import Contexts, confirm, judge
@@ -56,7 +56,7 @@ IDENTITY_REFUSED = "user identity refused"
 _NO_WINDOW = AsynchronousOperationsWindow(1, 1)  # synchronous: holds where none is negotiated (PS3.7 D.3.3.3)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accept:
     """The acceptor's yes."""
 

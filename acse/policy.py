@@ -22,13 +22,14 @@ from ..dul.items import (
 from ..dul.pdu import AssociateRJ, AssociateRQ
 from ..dul.upper_layer import MAXIMUM_LENGTH
 from ..spec import codes
+from ..spec.values import value
 from .user_identity import Verifier
 
 MAXIMUM_ASSOCIATIONS = 200
 """Associations at a time, so that a flood ends in A-ASSOCIATE-RJ and not in exhaustion."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reject:
     """A refusal of the whole association (PS3.8 9.3.4, Table 9-21)."""
 
@@ -54,7 +55,7 @@ class Reject:
         return AssociateRJ(self.result, self.source, self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SupportedContext:
     """How an acceptor serves one abstract syntax."""
 

@@ -10,7 +10,6 @@ the requestor is SCU.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -19,6 +18,7 @@ from ..dul.items import CommonExtendedNegotiation, ContextResult, ProposedContex
 from ..dul.pdu import MAXIMUM_CONTEXTS
 from ..dul.wire import encode_uid
 from ..spec import codes
+from ..spec.values import value
 from .agreement import AcceptedContext, RefusedContext, grouped
 from .policy import Policy, Reject, SupportedContext
 
@@ -28,7 +28,7 @@ DEFAULT_ROLES = (True, False)
 """(SCU, SCP) of the requestor when no role selection is agreed."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contexts:
     """What came of the contexts proposed; shared by all associations on which the same was proposed."""
 

@@ -7,13 +7,14 @@ and `json_web_token` build them. An acceptor's `Policy.user_identity` judges wha
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from hmac import compare_digest
 
 from ..dul.errors import LocalProtocolError
 from ..dul.items import UserIdentity
 from ..dul.pdu import AssociateRQ
+from ..spec.values import value
 
 USERNAME, USERNAME_AND_PASSCODE, KERBEROS, SAML, JSON_WEB_TOKEN = 1, 2, 3, 4, 5
 """User-Identity-Type (Table D.3-14)."""
@@ -25,7 +26,7 @@ MAXIMUM_FIELDS_LENGTH = 0xFFFF - 6
 them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identified:
     """A verifier's yes."""
 
@@ -35,7 +36,7 @@ class Identified:
     """Server-response: the ticket of type 3, the SAML response of type 4; not sent for types 1 and 2."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """A verifier's no."""
 

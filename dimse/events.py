@@ -1,11 +1,11 @@
 """What an `Exchange` tells its user besides what its association does: messages that are complete, and cancels."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..acse.agreement import AcceptedContext
 from ..acse.association import Event
 from ..acse.events import Aborted, Rejected, Released
+from ..spec.values import value
 from . import messages
 from .fragments import Sink
 
@@ -39,7 +39,7 @@ class Response(NamedTuple):
     """False while more responses follow (status class pending)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CancelRequested:
     """The peer asks to cancel an operation we perform (C-CANCEL-RQ, PS3.7 9.3.2.3)."""
 

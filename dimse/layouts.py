@@ -171,9 +171,7 @@ def writers(
     return tuple(found), b"".join(_US.pack(0, number, 2, value) for number, value in rest)
 
 
-def _writer(
-    number: int, before: bytes, mandatory: bool, allowed: tuple[int, ...] | None
-) -> Callable[[Any], bytes]:
+def _writer(number: int, before: bytes, mandatory: bool, allowed: tuple[int, ...] | None) -> Callable[[Any], bytes]:
     us = number in command_set.US_NUMBERS
     encode = None if us else command_set.ENCODERS[number]
     head = before + _TAG.pack(0, number) + (b"\2\0\0\0" if us else b"")

@@ -8,8 +8,8 @@ replace: `UpperLayer(actions=MyActions)`.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from ..spec.values import value
 from .pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ, p_data_header
 from .primitives import (
     ACCEPT,
@@ -40,7 +40,7 @@ Acceptable = Callable[[AssociateRQ], AssociateRJ | None]
 """AE-6's question: None when the service provider finds a request acceptable, else its refusal (source 2 or 3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fault:
     """What is wrong with a PDU: the argument of events whose actions look at no content (AA-1, AA-6, AA-7, AA-8)."""
 

@@ -8,11 +8,11 @@ missing is for the PDU to judge.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 from typing import Any, ClassVar, Self
 
+from ..spec.values import value
 from .errors import UNEXPECTED_PARAMETER, DecodeError, LocalProtocolError
 from .sub_items import (
     SUB_ITEMS,
@@ -71,7 +71,7 @@ def _uid_item(type_: int, uid: str, what: str) -> bytes:
     return item(type_, encode_uid(uid, what))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProposedContext:
     """Presentation context item of an A-ASSOCIATE-RQ (Table 9-13)."""
 
@@ -116,7 +116,7 @@ class ProposedContext:
         return cls(number, abstract_syntax, tuple(transfer_syntaxes))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContextResult:
     """Presentation context item of an A-ASSOCIATE-AC (Table 9-18)."""
 
@@ -153,7 +153,7 @@ class ContextResult:
         return cls(number, 0, decode_uid(found[0], "transfer-syntax-name"))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UserInformation:
     """User information item (PS3.8 9.3.2.3, PS3.7 D.3.3)."""
 

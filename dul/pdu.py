@@ -8,11 +8,12 @@ protocol version) is read, not refused.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import ClassVar, Self, get_args
 
 from ..spec import codes
+from ..spec.values import value
 from .errors import UNEXPECTED_PARAMETER, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
 from .items import ContextResult, ProposedContext, UserInformation
 from .p_data import P_DATA_TF, PDV, decode_pdvs, encode_pdvs, p_data_header
@@ -47,7 +48,7 @@ _FIXED_BODY = 4
 """Body of all PDUs but A-ASSOCIATE-RQ, A-ASSOCIATE-AC and P-DATA-TF."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AssociateRQ:
     """A-ASSOCIATE-RQ (Table 9-11)."""
 
@@ -101,7 +102,7 @@ class AssociateRQ:
         return cls(called, calling, contexts, user_information, application_context, version, echo)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AssociateAC:
     """A-ASSOCIATE-AC (Table 9-17)."""
 
@@ -174,14 +175,14 @@ def _variable_items(data: memoryview, context_type: int, what: str) -> tuple[str
     """Application context, presentation contexts, user information, in increasing order of type (9.3.1)."""
     found: dict[int, list[memoryview]] = {0x10: [], context_type: [], 0x50: []}
     last = 0
-    for type_, value in items(data, what):
+    for type_, content in items(data, what):
         if type_ not in found:
             continue
         if type_ < last:
             fault = f"{what}: item {type_:02X}H after {last:02X}H"
             raise DecodeError(fault, reason=UNEXPECTED_PARAMETER, clause="PS3.8 9.3.1")
         last = type_
-        found[type_].append(value)
+        found[type_].append(content)
     for type_, called in ((0x10, "application context"), (0x50, "user information")):
         if len(found[type_]) > 1:
             fault = f"{what} with {len(found[type_])} {called} items"
@@ -203,7 +204,7 @@ def _short(type_: int, *values: int) -> bytes:
     return _PDU_HEADER.pack(type_, _FIXED_BODY) + bytes(values)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AssociateRJ:
     """A-ASSOCIATE-RJ (Table 9-21)."""
 
@@ -236,7 +237,7 @@ class AssociateRJ:
         return self.result in codes.REJECT_RESULTS and (self.source, self.reason) in codes.REJECT_REASONS
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PDataTF:
     """P-DATA-TF (Table 9-22)."""
 
@@ -274,7 +275,7 @@ class _Release:
         return cls()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleaseRQ(_Release):
     """A-RELEASE-RQ (Table 9-24)."""
 
@@ -282,7 +283,7 @@ class ReleaseRQ(_Release):
     type = 0x05
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReleaseRP(_Release):
     """A-RELEASE-RP (Table 9-25)."""
 
@@ -290,7 +291,7 @@ class ReleaseRP(_Release):
     type = 0x06
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Abort:
     """A-ABORT (Table 9-26)."""
 

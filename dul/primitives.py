@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from ..spec.values import value
 from .pdu import PDV, AssociateAC, AssociateRJ, AssociateRQ
 
 
@@ -30,7 +31,7 @@ Output = bytes | memoryview | Transport
 """What an outbox holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAssociateRequest:
     """A-ASSOCIATE request (Evt1)."""
 
@@ -38,7 +39,7 @@ class AAssociateRequest:
     """What to propose."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAssociateIndication:
     """A-ASSOCIATE indication (AE-6): a peer asks for an association the service provider finds acceptable."""
 
@@ -46,7 +47,7 @@ class AAssociateIndication:
     """What the peer proposes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAssociateResponse:
     """A-ASSOCIATE response: accept (Evt7) or reject (Evt8), by the class of its PDU."""
 
@@ -54,7 +55,7 @@ class AAssociateResponse:
     """The answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAssociateConfirmation:
     """A-ASSOCIATE confirmation: the peer accepted (AE-3) or rejected (AE-4), by the class of its PDU."""
 
@@ -62,7 +63,7 @@ class AAssociateConfirmation:
     """The peer's answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PDataRequest:
     """P-DATA request (Evt9): one P-DATA-TF PDU."""
 
@@ -83,12 +84,12 @@ class PDataIndication:
     them before the next input."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AReleaseRequest:
     """A-RELEASE request (Evt11)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AReleaseIndication:
     """A-RELEASE indication (AR-2), or that of a release collision (AR-8)."""
 
@@ -96,22 +97,22 @@ class AReleaseIndication:
     """True when both ends asked for release at the same time (PS3.8 7.2.2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AReleaseResponse:
     """A-RELEASE response (Evt14)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AReleaseConfirmation:
     """A-RELEASE confirmation (AR-3, AR-10)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAbortRequest:
     """A-ABORT request (Evt15)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AAbortIndication:
     """A-ABORT indication (AA-3): the peer's service user aborted."""
 
@@ -121,7 +122,7 @@ class AAbortIndication:
     """As received; not significant when the source is the service-user."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class APAbortIndication:
     """A-P-ABORT indication (AA-3, AA-4, AA-8): a provider or the loss of the connection ended the association."""
 

@@ -5,17 +5,18 @@ its header and must use it up exactly. What they mean is for `acse`; here they a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from struct import Struct
 from typing import Any, ClassVar, Self
 
+from ..spec.values import value
 from .errors import DecodeError, LocalProtocolError
 from .wire import Reader, counted, decode_name, decode_uid, encode_uid, item
 
 _WINDOW = Struct(">HH")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AsynchronousOperationsWindow:
     """Asynchronous operations window sub-item (PS3.7 D.3.3.3)."""
 
@@ -41,7 +42,7 @@ class AsynchronousOperationsWindow:
         return window
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoleSelection:
     """SCP/SCU role selection sub-item (PS3.7 D.3.3.4)."""
 
@@ -76,7 +77,7 @@ def _flag(reader: Reader, what: str) -> bool:
     return bool(value)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ExtendedNegotiation:
     """SOP class extended negotiation sub-item (PS3.7 D.3.3.5)."""
 
@@ -100,7 +101,7 @@ class ExtendedNegotiation:
         return cls(uid, bytes(reader.rest()))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommonExtendedNegotiation:
     """SOP class common extended negotiation sub-item (PS3.7 D.3.3.6), version 0."""
 
@@ -136,7 +137,7 @@ class CommonExtendedNegotiation:
         return cls(sop_class_uid, service_class_uid, tuple(related))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UserIdentity:
     """User identity sub-item of an A-ASSOCIATE-RQ (PS3.7 D.3.3.7); its repr keeps the secrets."""
 
@@ -170,7 +171,7 @@ class UserIdentity:
         return identity
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UserIdentityResponse:
     """User identity sub-item of an A-ASSOCIATE-AC (PS3.7 D.3.3.7)."""
 

@@ -9,12 +9,12 @@ a thing, and they must: whoever believes it from anybody believes any address. T
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Generic
 
 from ..dul.primitives import CLOSE, Output
 from ..dul.transport.sansio import E, SansIO
+from ..spec.values import value
 
 HEADER_SECONDS = 3.0
 """How long a proxy has for its header; the specification asks for three at least."""
@@ -34,7 +34,7 @@ class ProxyError(ValueError):
     """No PROXY header; says why not."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Header:
     """A PROXY header."""
 

@@ -11,6 +11,7 @@ from ..dimse.exchange import Dataset
 from ..dimse.fragments import Memory, Sink
 from ..dimse.messages import Request, Response
 from ..dimse.status import PROCESSING_FAILURE
+from ..spec.values import value
 
 if TYPE_CHECKING:
     from ..dul.transport.tls import Peer as TlsPeer
@@ -24,7 +25,7 @@ async def _at_once(do: Callable[..., Any], *arguments: Any) -> Any:
     return do(*arguments)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Caller:
     """Who asks."""
 
@@ -46,7 +47,7 @@ class Caller:
     """Our own AE title, whatever the peer called us."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """A response with its data set, from a service that has one to give."""
 

@@ -5,10 +5,10 @@ returned or thrown what ended them, and returns its result. The blocking and the
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..dul.items import ExtendedNegotiation, RoleSelection
+from ..spec.values import value
 from .contexts import Proposable
 from .live import Live
 from .steps import Steps
@@ -16,7 +16,7 @@ from .steps import Steps
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Visit(Generic[T]):
     """One association, and what is done on it before it is released."""
 

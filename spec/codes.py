@@ -8,13 +8,13 @@ line and the cell.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
 from .errors import SpecError
+from .values import value
 
 TABLES = (
     "pdu_types",
@@ -38,7 +38,7 @@ ABORT_SOURCES: Mapping[int, str]
 ABORT_REASONS: Mapping[int, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Code:
     """One number and what it means."""
 
@@ -51,7 +51,7 @@ class Code:
 Table = Mapping[int, Code]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Codes:
     """All the codes, with their clauses; the upper-case names of this module give the words alone."""
 

@@ -9,13 +9,13 @@ element.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
 from .errors import SpecError
+from .values import value
 
 VRS = ("AE", "AT", "LO", "UI", "UL", "US")
 """The value representations Table E.1-1 uses."""
@@ -29,7 +29,7 @@ _TABLES = {"edition", "elements", "retired", "every_message", "every_response", 
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Element:
     """A command element of Table E.1-1."""
 
@@ -45,7 +45,7 @@ class Element:
     """The keyword as a Python name: MessageID is message_id."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Field:
     """An element as one message carries it."""
 
@@ -55,7 +55,7 @@ class Field:
     """M mandatory, C conditional, U user option."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """One of the messages of 9.3 and 10.3."""
 
@@ -78,7 +78,7 @@ class Message:
         return bool(self.command_field & RESPONSE_BIT)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dimse:
     """The whole of `dimse.toml`."""
 

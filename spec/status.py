@@ -8,13 +8,13 @@ of a service for one number are refused with a `SpecError` that names file, serv
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
 from .errors import SpecError
+from .values import value
 
 CATEGORIES = ("success", "warning", "failure", "cancel", "pending")
 """The status classes of PS3.7 Annex C."""
@@ -24,7 +24,7 @@ GENERAL = "general"
 _CODES = re.compile(r"([0-9A-F]{4})(?:-([0-9A-F]{4}))?")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Meaning:
     """A status code, or a range of them, and what it means."""
 
@@ -40,7 +40,7 @@ class Meaning:
     """Where it says so."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Statuses:
     """The whole of `status.toml`."""
 

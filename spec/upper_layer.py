@@ -8,13 +8,13 @@ network event without an answer. Each refusal names the line and the cell.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
 from .errors import SpecError
+from .values import value
 
 STATES = tuple(f"Sta{n}" for n in range(1, 14))
 EVENTS = tuple(f"Evt{n}" for n in range(1, 20))
@@ -28,7 +28,7 @@ _CLOSED = ("Sta1", "Sta4")
 """The states without a transport connection: nothing can arrive from a peer there."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """A state of the protocol machine (Tables 9-1 to 9-5)."""
 
@@ -42,7 +42,7 @@ class State:
     """Whether the ARTIM timer runs in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """An event: a row of Table 9-10."""
 
@@ -54,7 +54,7 @@ class Event:
     """Who makes it happen: "user", "transport", "peer" or "timer"."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """What an action does, in order, and where it leads."""
 
@@ -64,7 +64,7 @@ class Outcome:
     """The state that follows."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Action:
     """An action (Tables 9-6 to 9-9)."""
 
@@ -88,7 +88,7 @@ class Action:
         return (self.yes,) if self.question is None else (self.yes, self.no)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpperLayerSpec:
     """PS3.8 9.2 as data."""
 

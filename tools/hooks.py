@@ -12,8 +12,8 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
+from ..spec.values import value
 from .log import Log
 
 PLACEHOLDERS = {
@@ -32,7 +32,7 @@ class HookError(Exception):
     exit_code = "USAGE"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reception:
     """An object that was received, as a command may ask for it."""
 
@@ -48,7 +48,7 @@ class Reception:
     """#r: the peer's numeric address; names of a name server are a peer's word."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """How a program ended."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..dul.items import ExtendedNegotiation, RoleSelection
+from ..spec.values import value
 from .uid_names import sop_class_uid, transfer_syntax_uid
 
 MOST_CONTEXTS = 128
@@ -24,7 +25,7 @@ class ProfileError(ValueError):
     exit_code = "PROFILE"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Context:
     """A presentation context without its identifier."""
 
@@ -34,7 +35,7 @@ class Context:
     """UIDs; for an acceptor the most wanted first."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Profile:
     """What an association is to negotiate."""
 

@@ -5,10 +5,10 @@ text with a key a line as `query_keys` tells, `#` for remarks.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..spec.values import value
 from .query_keys import WrongKey, set_key
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MAXIMUM_BYTES = 64 << 20
 """Of a query file; one that is larger is an image given by mistake."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BadQuery:
     """A query file from which nothing can be asked."""
 

@@ -210,8 +210,10 @@ class Receiving:
         if outcome.path is not None:
             self.received(caller, outcome.path)
 
-    received_waits = False
-    """Whether `received` may wait for something."""
+    @property
+    def received_waits(self) -> bool:
+        """Whether `received` may wait for something."""
+        return False
 
     def received(self, caller: Caller, path: Path) -> None:
         """An object is on the disk, and its response waits for this to return."""

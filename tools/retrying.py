@@ -7,10 +7,10 @@ so that many senders that failed together do not come back together. What is per
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..acse.events import Initiator
 from ..services.errors import AssociationAborted, AssociationError, AssociationRejected, ConnectionFailed
+from ..spec.values import value
 
 LONGEST = 60.0
 """Seconds; a peer that comes back should not stay unused for long."""
@@ -18,7 +18,7 @@ _SLICE = 0.1
 """Seconds between looks at whether to go on waiting."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Backoff:
     """How often and when to try again."""
 

@@ -3,19 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from ..dimse.status import Status
 from ..services.errors import NoAcceptedContext
 from ..services.storage.outgoing import OutgoingFile, Unsendable
+from ..spec.values import value
 from .bulk import Instance
 from .storing import NOT_TRIED
 
 _LABELS = {"success": "SUCCESS", "warning": "WARNING", "failure": "ERROR", "cancel": "CANCEL", "pending": "PENDING"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Run:
     """All there is to report."""
 

@@ -9,10 +9,11 @@ DICOM runs on private ones.
 import ssl
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike, fspath
 from typing import Any, Literal
 
+from ...spec.values import value
 from .tls_profiles import PROFILES, Profile, TlsError, openssl_name, profile_named
 
 __all__ = ["PROFILES", "Peer", "Profile", "TlsError", "client_context", "explain", "peer", "server_context"]
@@ -24,7 +25,7 @@ ALPN = "dicom"
 CLIENT_CERTIFICATE = {"require": ssl.CERT_REQUIRED, "verify": ssl.CERT_OPTIONAL, "ignore": ssl.CERT_NONE}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Peer:
     """What TLS knows about the other end."""
 

@@ -4,8 +4,9 @@ TLS 1.3 suites are OpenSSL's own in every profile that allows TLS 1.3; the lists
 """
 
 import re
-from dataclasses import dataclass
 from ssl import TLSVersion
+
+from ...spec.values import value
 
 FORWARD_SECRET = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -37,7 +38,7 @@ class TlsError(OSError):
     """The name of the code that the command-line tools leave with."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Profile:
     """One profile."""
 

@@ -11,7 +11,7 @@ different data sets are all kept; the youngest file is the one that queries and 
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...dimse.messages import Response
 from ...dimse.status import CLASS_INSTANCE_CONFLICT, NO_SUCH_SOP_INSTANCE, PENDING
+from ...spec.values import value
 from ..log import Log, logger
 from ..normalized.commitment_scp import StorageCommitment
 from ..query.models import QueryExtension, QueryModel, Verb, model, model_of, verb_of
@@ -51,7 +52,7 @@ Progress = Callable[[int, int], None]
 """Told of files looked at, and of how many there are to look at."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reconciled:
     """What was done to make the index say what the directory holds."""
 

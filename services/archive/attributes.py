@@ -10,11 +10,11 @@ import os
 import re
 import struct
 import unicodedata
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 
+from ...spec.values import value
 from ..storage.dataset_prefix import DataSetError, Truncated, find
 from ..storage.part10 import NotPart10, peek
 from ..transfer_syntaxes import encoding
@@ -38,7 +38,7 @@ class NotIndexable(ValueError):
     """A file that cannot be found by its content: no DICOM file, or one without the UIDs that name it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """What the index keeps of one file."""
 

@@ -6,11 +6,11 @@ the number of objects below them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, ForeignKey, FromClause, Index, Integer, MetaData, String, Table
 
+from ...spec.values import value
 from ..query.models import IMAGE, PATIENT, SERIES, STUDY
 
 VERSION = 1
@@ -19,7 +19,7 @@ LONGEST = 255
 """Characters kept of a value; a name of three groups has 194 (PS3.5 Table 6.2-1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attribute:
     """One attribute in the index."""
 

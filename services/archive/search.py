@@ -5,7 +5,6 @@ no transaction is open while a peer takes its time with the answers, which `arch
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag
@@ -13,6 +12,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from sqlalchemy import Column, Engine, FromClause, exists, select
 
+from ...spec.values import value
 from ..query.models import IMAGE, PATIENT, SERIES, STUDY, UNIQUE_KEYS, QueryExtension, QueryModel
 from .matching import Condition, combined, condition, is_universal
 from .schema import ATTRIBUTES, LEVELS, TABLES, Attribute, instances, joined, series, studies
@@ -52,7 +52,7 @@ class UnusableIdentifier(ValueError):
         """Offending Element (0000,0901)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stored:
     """One file of an archive."""
 

@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...dimse.status import MISSING_ATTRIBUTE, NO_SUCH_ARGUMENT, NO_SUCH_EVENT_TYPE, NO_SUCH_SOP_INSTANCE, Status
+from ...spec.values import value
 from ..entity import Entity
 from ..errors import AssociationError
 from .normalized import Normalized, NormalizedOperation, NResult, ServiceFailure
@@ -48,7 +48,7 @@ Instance = tuple[str, str]
 """SOP Class UID and SOP Instance UID."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FailedInstance:
     """An instance the peer does not commit itself to keep."""
 
@@ -64,7 +64,7 @@ class FailedInstance:
         return f"{self.sop_instance_uid}: 0x{self.reason:04X} ({why})"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommitmentResult:
     """What a peer reported on one transaction."""
 

@@ -10,17 +10,17 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from ...spec.values import value
 from ..storage.publishing import Directory, Draft
 from .commitment import Instance
 
 SUFFIX = ".json"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PendingCommitment:
     """A request that was received."""
 

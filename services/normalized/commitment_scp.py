@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -21,6 +20,7 @@ from ...dimse.status import (
     PROCESSING_FAILURE,
     RESOURCE_LIMITATION,
 )
+from ...spec.values import value
 from ..log import Log, logger, place
 from ..service import Invoke
 from .commitment import (
@@ -51,7 +51,7 @@ PEERS = 10
 """As many times that for all peers together: titles are easily made up."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Received:
     """A request that will be reported on."""
 

@@ -22,6 +22,7 @@ from ...dimse.status import (
     UNRECOGNIZED_OPERATION,
     Status,
 )
+from ...spec.values import value
 from ..service import Answer, Operation, Reply, Service
 from ..steps import Steps, context_for, operation
 from ..transfer_syntaxes import UNCOMPRESSED
@@ -33,7 +34,7 @@ OPERATIONS = ("N-EVENT-REPORT", "N-GET", "N-SET", "N-ACTION", "N-CREATE", "N-DEL
 """The six, in the order of PS3.7 10.1."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NResult:
     """What the peer answered to a DIMSE-N request."""
 

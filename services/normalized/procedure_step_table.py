@@ -7,8 +7,9 @@ issuers, specimens.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from ...spec.values import value
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -68,7 +69,7 @@ PerformedSeriesSequence                                     2 3 1
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Row:
     """One attribute."""
 

@@ -5,7 +5,6 @@ is not said what is above, nobody is asked: that would be a query for all there 
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Set
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]  # document
 
 from ...dimse.messages import MEDIUM
 from ...dul.items import ExtendedNegotiation
+from ...spec.values import value
 from ..errors import NoAcceptedContext
 from ..live import Live
 from ..steps import Steps
@@ -34,7 +34,7 @@ Context = tuple[str, tuple[str, ...]]
 """An abstract syntax and its transfer syntaxes."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wanted:
     """What is to be gotten."""
 
@@ -75,7 +75,7 @@ class Wanted:
         return [value] if isinstance(value, str) and value else [str(each) for each in value or ()]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Image:
     """An instance, as a C-FIND tells of it."""
 

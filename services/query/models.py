@@ -11,12 +11,13 @@ from typing import Literal, Self
 
 from ...dul.errors import LocalProtocolError
 from ...dul.items import ExtendedNegotiation
+from ...spec.values import value
 
 Verb = Literal["find", "move", "get"]
 """The three operations of Query/Retrieve."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueryModel:
     """A query information model and its SOP classes."""
 

@@ -6,7 +6,7 @@ to a handler and sends the data sets it returns, one pending response for each, 
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import isasyncgenfunction, iscoroutinefunction
 
 from pydicom.dataset import Dataset
@@ -26,6 +26,7 @@ from ...dimse.status import (
     Status,
 )
 from ...dul.errors import LocalProtocolError
+from ...spec.values import value
 from ..errors import AssociationError
 from ..identifiers import IdentifierError, decode, encode
 from ..service import Answer, Answers, Operation, Reply, Service
@@ -59,7 +60,7 @@ class QueryFailed(OperationFailed):
     """A query ended with a failure (PS3.4 C.4.1.1.4); the matches before it were given."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Match:
     """One match of a query: a pending C-FIND response."""
 

@@ -6,7 +6,7 @@ standard has room for 128 presentation contexts, so where more classes are asked
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 from typing import Any
 
@@ -20,6 +20,7 @@ from ...dimse.messages import Request, Response
 from ...dimse.status import SUCCESS, UNRECOGNIZED_OPERATION
 from ...dul.items import RoleSelection
 from ...dul.pdu import MAXIMUM_CONTEXTS
+from ...spec.values import value
 from ..live import Live
 from ..service import Caller, Operation, Service
 from ..steps import Steps
@@ -67,7 +68,7 @@ ANY_SYNTAX = (
 """Whatever an object may be kept in, besides what every archive can send."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StorageProposal:
     """What one association of a C-GET proposes."""
 
@@ -101,7 +102,7 @@ def _proposal(classes: Sequence[str], contexts: Sequence[tuple[str, ...]]) -> St
     )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReceivedObject:
     """An object for a function of the user's."""
 

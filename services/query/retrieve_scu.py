@@ -2,7 +2,6 @@
 which it sends them back on the association of the request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -13,6 +12,7 @@ from ...dimse.exchange import Exchange
 from ...dimse.fragments import Memory
 from ...dimse.status import MOVE_DESTINATION_UNKNOWN, Status
 from ...dul.errors import LocalProtocolError
+from ...spec.values import value
 from ..identifiers import IdentifierError, decode, encode
 from ..steps import Steps, failure, response
 from . import models as query_models
@@ -20,7 +20,7 @@ from .keys import keys, query_context
 from .models import UNIQUE_KEYS, Verb, model_of
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Progress:
     """How far a retrieval is: the numbers of a pending response; those it does not have are None (PS3.7 9.1.4.1.8)."""
 
@@ -38,7 +38,7 @@ Watch = Callable[[Progress], bool | None]
 """Told of each pending response; False cancels the retrieval."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RetrieveResult:
     """How a retrieval ended: the final response."""
 

@@ -6,10 +6,10 @@ pydicom is imported when the first of them is called: `echoscu` has no use for i
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...dul.items import ExtendedNegotiation
+from ...spec.values import value
 from ..entity import Entity
 from ..live import Live
 from ..steps import Steps
@@ -30,7 +30,7 @@ F = TypeVar("F")
 """An iterator of identifiers, or an asynchronous one."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What is asked for, and of which SOP class."""
 

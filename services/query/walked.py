@@ -1,14 +1,15 @@
 """What a walk from a patient to images finds at each level: study, series, image (PS3.4 C.3), made of the identifiers
 of matches, and the unique keys that lead to what is below."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydicom.dataset import Dataset
 
+from ...spec.values import value
 from .keys import keys
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Study:
     """A study that was found."""
 
@@ -28,7 +29,7 @@ class Study:
     """All that the archive said."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Series:
     """A series that was found."""
 
@@ -46,7 +47,7 @@ class Series:
     """All that the archive said."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Image:
     """A composite object that was found."""
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from ...spec.values import value
 from . import naming
 from .outcome import OUT_OF_RESOURCES, REFUSED_DUPLICATE, Refused
 from .part10 import NotPart10, peek
@@ -28,7 +28,7 @@ _COMPARED = 256 << 10
 _HEAD = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Filing:
     """How a store names its files."""
 
@@ -117,7 +117,7 @@ class Filing:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finished:
     """An object written in full, whose UIDs are those of the command, without a name yet."""
 

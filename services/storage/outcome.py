@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from ...spec.values import value
 
 SUCCESS: Final = 0x0000
 OUT_OF_RESOURCES: Final = 0xA700
@@ -15,7 +16,7 @@ REFUSED_DUPLICATE: Final = 0xC111
 """Ours, in the range Cxxx the standard leaves to us; the last digits recall Duplicate SOP Instance (0111)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoreOutcome:
     """What became of one object, and what to answer."""
 

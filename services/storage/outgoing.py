@@ -17,11 +17,11 @@ import mmap
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from ...spec.values import value
 from ..transfer_syntaxes import (
     CONVERTIBLE,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -55,7 +55,7 @@ class NotSendable(ValueError):
     """A file that is no SOP instance, or that changed since it was looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unsendable:
     """A path from which nothing can be sent."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from ...dul.items import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from ...spec.values import value
 from ..transfer_syntaxes import Encoding
 from .dataset_prefix import DataSetError, Truncated, read_header, show, uid_text
 
@@ -33,7 +33,7 @@ class NotPart10(ValueError):
         super().__init__(f"{name}: {what} ({clause})")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FileMeta:
     """What the head of a file says (PS3.10 table 7.1-1); empty where it says nothing."""
 

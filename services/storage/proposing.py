@@ -10,11 +10,11 @@ odd and 8 bits long, PS3.8 9.3.2.2); what is left over goes into the next.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Set
-from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from ...dul.items import ProposedContext
 from ...dul.pdu import MAXIMUM_CONTEXTS
+from ...spec.values import value
 from ..transfer_syntaxes import (
     CONVERTIBLE,
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -53,7 +53,7 @@ AnySendable = TypeVar("AnySendable", bound=Sendable)
 AnyContext = TypeVar("AnyContext", bound=Context)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Batch(Generic[AnySendable]):
     """What one association can carry."""
 

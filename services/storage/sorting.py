@@ -8,10 +8,11 @@ studies that arrive together break; here a directory belongs to its Study Instan
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final, Protocol
 
+from ...spec.values import value
 from . import naming
 from .dataset_prefix import PATIENT_NAME, SERIES_DATE, SPECIFIC_CHARACTER_SET, STUDY_INSTANCE_UID, uid_text
 
@@ -34,7 +35,7 @@ class Sorting(Protocol):
         """The directories, each inside the one before, for an object with these values."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ByStudyUID:
     """`PREFIX_StudyInstanceUID`."""
 
@@ -51,7 +52,7 @@ class ByStudyUID:
         return (naming.study_directory(uid_text(values[STUDY_INSTANCE_UID]), self.prefix),)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BySeriesDate:
     """`data/YYYY/MM/DD`, or `undef/YYYYMMDD`."""
 
@@ -64,7 +65,7 @@ class BySeriesDate:
         return naming.series_date_directories(date, now)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ByStudyTime:
     """`PREFIX_YYYYMMDD_HHMMSSmmm`: when the first object of the study came."""
 
@@ -99,7 +100,7 @@ class ByStudyTime:
         return self._names.setdefault(study, name)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ByPatientName(ByStudyTime):
     """`Name_YYYYMMDD_HHMMSSmmm`: whose study it is and when its first object came."""
 

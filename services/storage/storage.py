@@ -7,7 +7,6 @@ ones it converts. The SCP streams each data set into a `FileStore` and answers w
 import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -21,6 +20,7 @@ from ...dimse.exchange import Exchange
 from ...dimse.fragments import Sink
 from ...dimse.messages import Request, Response
 from ...dimse.status import SOP_CLASS_NOT_SUPPORTED, SUCCESS, UNRECOGNIZED_OPERATION, Status
+from ...spec.values import value
 from ..errors import NoAcceptedContext
 from ..log import Log, logger, place
 from ..service import Caller, Operation, Service
@@ -31,7 +31,7 @@ from .outgoing import OutgoingFile, Unsendable, scan
 from .proposing import Batch, choose, propose
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoreResult:
     """What became of one file."""
 
@@ -58,7 +58,7 @@ class StoreResult:
         return self.status is not None and self.status.category in ("success", "warning")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Originator:
     """The C-MOVE on whose behalf an object is stored (PS3.7 9.1.1.1.6)."""
 
@@ -185,7 +185,7 @@ _BEHIND = 4 << 20
 """Bytes of a mapped file that stay in memory behind what is sent: more than 16 PDUs, which wait in the outbox."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prepared:
     """Files looked at before sending."""
 

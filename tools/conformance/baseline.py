@@ -18,9 +18,10 @@ import datetime
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+from ...spec.values import value
 from ..exit_codes import ExitCode, Failure
 from .case import registry
 from .exits import Exit, exit_code
@@ -28,7 +29,7 @@ from .reports.json_report import load as load_run
 from .results import Expectation, Outcome, Result, RunResult
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """An expected failure."""
 

@@ -7,9 +7,9 @@ expected reactions as text, and a coroutine that plays it (`trial`). Most script
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...spec.values import value
 from .profile import NEEDS
 from .reactions import parse
 from .results import Level
@@ -28,7 +28,7 @@ _ID = re.compile(r"[A-Z]+(-[A-Z])?(-\d{2}){1,2}")
 _CLAUSE = re.compile(r"PS3\.\d+ (Table )?[A-Z0-9][\w.-]*( n\d(-\d)?)?")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Case:
     """One case of the catalogue."""
 

@@ -6,14 +6,14 @@ a close is dirty, because no release or abort came first. A bare close is never 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ...spec.values import value
 from .reactions import Alternative, Reactions
 from .results import CLOSINGS, Closing, Exchange, Health, Level, Outcome, Reaction
 from .tokens import Token, text
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Judgement:
     """What a trace is worth."""
 

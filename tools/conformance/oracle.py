@@ -13,10 +13,11 @@ What an action shows on the wire is read off its steps (`shown`); the tolerated 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from ...spec.upper_layer import Outcome, load
+from ...spec.values import value
 from .reactions import Alternative, Reactions, inexact, tolerated
 from .results import CLOSINGS, REACTIONS
 from .tokens import Token
@@ -47,7 +48,7 @@ _MESSAGE_KINDS = ("DATA", "RSP", "REQ")
 """Tokens that are P-DATA-TF on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stimulus:
     """An event that the tester makes happen at the peer."""
 
@@ -87,7 +88,7 @@ def outcomes(event: str, state: str, role: str) -> tuple[tuple[str, Outcome], ..
 _NOTHING_YET = Alternative(())
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Path:
     """A way through the table: where it is, what of the stimuli was consumed, what was shown, how good it was."""
 

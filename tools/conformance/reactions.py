@@ -14,9 +14,10 @@ that are tolerated, which the table does not have.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
+from ...spec.values import value
 from .results import CLOSINGS, REACTIONS, Closing, Reaction
 from .tokens import Token, pattern
 
@@ -47,7 +48,7 @@ _EXACT = re.compile(r"(AA8) r([0-9/]+)")
 _ALTERNATIVE = re.compile(r'(?P<mark>~|x )?\s*(?P<tokens>[^\["]+?)\s*(\[(?P<grade>[A-Z]+)\])?\s*("(?P<words>[^"]*)")?')
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Alternative:
     """One way a peer may react."""
 
@@ -73,7 +74,7 @@ class Alternative:
         return words if grade is Reaction.PASS else f"~{words} [{grade}]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reactions:
     """All the ways, best first."""
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ...dul.errors import DecodeError
 from ...dul.pdu import decode
 from ...spec import codes
+from ...spec.values import value
 from .commands import COMMAND_FIELD, DATA_SET_TYPE, NO_DATA_SET, RESPONDED_TO, RESPONSE, STATUS
 from .frames import COMMAND, LAST
 
@@ -43,7 +44,7 @@ class Fragment(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Seen:
     """One PDU as it came."""
 

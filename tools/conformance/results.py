@@ -8,6 +8,7 @@ need nothing else: no registry, no network, no clock. Times are seconds; of even
 import enum
 from dataclasses import dataclass, field
 
+from ...spec.values import value
 from .tokens import Token
 
 SCHEMA_VERSION = 1
@@ -97,7 +98,7 @@ REACTIONS, CLOSINGS = list(Reaction), list(Closing)
 """In the order from best to worst."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     """Something that happened on a connection of an exchange."""
 
@@ -181,7 +182,7 @@ class Exchange:
     """The tester's own fault, with its traceback."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TriggerRun:
     """A run of the command that makes a requestor dial."""
 

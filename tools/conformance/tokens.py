@@ -7,8 +7,8 @@ stands for any value, and a name without brackets for all of its kind.
 """
 
 import re
-from dataclasses import dataclass
 
+from ...spec.values import value
 from .reading import Message, Seen
 
 _KINDS = {0x01: "RQ", 0x02: "AC", 0x03: "RJ", 0x04: "DATA", 0x05: "RLRQ", 0x06: "RP", 0x07: "A"}
@@ -19,7 +19,7 @@ KINDS = (*_KINDS.values(), "RSP", "REQ", "PDU", "CLOSE", "HOLD")
 Values = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Token:
     """Something seen, or, with None for values, a pattern of it."""
 

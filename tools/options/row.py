@@ -1,10 +1,11 @@
 """A row of the option table: what there is to know of one option."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from ..spec.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Option:
     """One row."""
 

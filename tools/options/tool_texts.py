@@ -4,12 +4,12 @@ As `table`, pure data: parser, help, manual pages and completion read it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ...spec.values import value
 from . import values
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Argument:
     """What stands on the command line without a flag in front."""
 
@@ -27,7 +27,7 @@ class Argument:
     """Whether it may be left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tool:
     """What the help of a tool says besides its options."""
 

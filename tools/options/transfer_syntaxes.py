@@ -5,7 +5,7 @@ rules that turn a letter into what goes on the wire stand here too: they are the
 options.
 """
 
-from dataclasses import dataclass
+from ..spec.values import value
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
@@ -17,7 +17,7 @@ UNCOMPRESSED = (EXPLICIT_LITTLE, EXPLICIT_BIG, IMPLICIT_LITTLE)
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Letter:
     """One `-x?` and `+x?` pair."""
 

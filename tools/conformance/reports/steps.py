@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....spec.values import value
 from ...pdu_record import Recorder
 from ...pdu_source import Piece
 from ...pdu_text import lines
@@ -33,7 +34,7 @@ ENDS = {
 _NEGOTIATION = (0x01, 0x02)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One line of a sequence diagram."""
 
