@@ -20,6 +20,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.multival import MultiValue
 
+from . import flat
 from .storage.dataset_prefix import MAXIMUM_DEPTH, DataSetError, check_complete
 from .transfer_syntaxes import CONVERTIBLE, Encoding, encoding
 
@@ -53,7 +54,7 @@ def _without_warnings() -> Iterator[None]:
             config.logger.disabled = was_disabled
 
 
-def encode(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
+def encode(dataset: Dataset | flat.Elements, transfer_syntax_uid: str) -> bytes:
     """A data set as it travels; group lengths and File Meta Information are left out (PS3.5 7.2, PS3.10 7.1).
 
     Text beyond ASCII without a Specific Character Set goes as Unicode, and says so.
@@ -62,6 +63,18 @@ def encode(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
         IdentifierError: the transfer syntax is a compressed one, or a value does not fit its VR or character set.
     """
     layout = _layout(transfer_syntax_uid)
+    encoded = dataset.encode(layout) if isinstance(dataset, flat.Elements) else flat.encode(dataset, layout)
+    if encoded is None:
+        encoded = _encode(dataset.dataset() if isinstance(dataset, flat.Elements) else dataset, layout)
+    if not layout.deflated:
+        return encoded
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    deflated = deflater.compress(encoded) + deflater.flush()
+    return deflated + bytes(len(deflated) % 2)
+
+
+def _encode(dataset: Dataset, layout: Encoding) -> bytes:
+    """Any data set, by pydicom."""
     stream = DicomBytesIO()
     stream.is_implicit_VR = not layout.explicit
     stream.is_little_endian = layout.little_endian
@@ -70,12 +83,7 @@ def encode(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
             write_dataset(stream, _to_send(dataset))
     except Exception as error:  # noqa: BLE001  # pydicom raises whatever a value leads to
         raise IdentifierError(f"the data set cannot be encoded ({type(error).__name__})") from None
-    encoded = stream.getvalue()
-    if not layout.deflated:
-        return encoded
-    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    deflated = deflater.compress(encoded) + deflater.flush()
-    return deflated + bytes(len(deflated) % 2)
+    return stream.getvalue()
 
 
 def decode(data: bytes, transfer_syntax_uid: str) -> Dataset:

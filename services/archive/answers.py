@@ -7,12 +7,10 @@ read some hundred at a time; those that were removed since they matched are left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pydicom.config import IGNORE
 from pydicom.datadict import keyword_for_tag
-from pydicom.dataelem import DataElement, empty_value_for_VR
-from pydicom.dataset import Dataset
 from sqlalchemy import Column, Connection, Engine, func, select
 
+from ..flat import Elements
 from ..query.models import IMAGE, STUDY
 from .schema import ATTRIBUTES, LEVELS, TABLES, instances, joined
 from .search import COUNTS, LISTS, OF_OURS, QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET, Search
@@ -23,7 +21,7 @@ _TIME_ZONE = 0x00080201
 _Values = dict[str, Any]
 
 
-def answers(search: Search, engine: Engine) -> Iterator[Dataset]:
+def answers(search: Search, engine: Engine) -> Iterator[Elements]:
     """One data set for each row that matches."""
     empty = _frame(search)
     rows = search.rows(engine)
@@ -34,26 +32,22 @@ def answers(search: Search, engine: Engine) -> Iterator[Dataset]:
             yield _identifier(empty, values, search.level)
 
 
-def _frame(search: Search) -> list[DataElement]:
-    """The elements of every answer, empty."""
+def _frame(search: Search) -> list[tuple[int, str, str]]:
+    """The elements of every answer: tag, VR and keyword."""
     left_out = (QUERY_RETRIEVE_LEVEL, SPECIFIC_CHARACTER_SET, _TIME_ZONE)
     return [
-        DataElement(element.tag, element.VR, empty_value_for_VR(element.VR), validation_mode=IGNORE)
+        (int(element.tag), element.VR, keyword_for_tag(element.tag))
         for element in search.keys
         if element.tag not in left_out
     ]
 
 
-def _identifier(empty: Sequence[DataElement], values: _Values, level: str) -> Dataset:
-    found = Dataset()
-    for element in empty:
-        value = values.get(keyword_for_tag(element.tag))
-        if value is None:
-            found[element.tag] = DataElement(element.tag, element.VR, element.value, validation_mode=IGNORE)
-        else:
-            number = int(value) if element.VR == "US" else value
-            found[element.tag] = DataElement(element.tag, element.VR, number, validation_mode=IGNORE)
-    found.QueryRetrieveLevel = level
+def _identifier(empty: Sequence[tuple[int, str, str]], values: _Values, level: str) -> Elements:
+    found = Elements()
+    for tag, vr, keyword in empty:
+        value = values.get(keyword)
+        found[tag] = vr, int(value) if vr == "US" and value is not None else value
+    found[QUERY_RETRIEVE_LEVEL] = "CS", level
     return found
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...dimse.messages import Response
 from ...dimse.status import CLASS_INSTANCE_CONFLICT, NO_SUCH_SOP_INSTANCE, PENDING
 from ...spec.values import value
+from ..flat import Elements
 from ..log import Log, logger
 from ..normalized.commitment_scp import StorageCommitment
 from ..query.models import QueryExtension, QueryModel, Verb, model, model_of, verb_of
@@ -233,6 +234,9 @@ def _model(uid: str) -> QueryModel:
     return found
 
 
+_RETRIEVE_AE_TITLE = 0x00080054
+
+
 def _refusal(operation: Operation, error: UnusableIdentifier) -> Response:
     return operation.request.response(
         error.status, error_comment=str(error)[:64], offending_element=error.offending_elements
@@ -280,15 +284,15 @@ class _Finding(Query):
         except UnusableIdentifier as error:
             return _refusal(operation, error)
 
-    def _find(self, keys: Dataset, operation: Operation) -> Iterator[tuple[int, Dataset]]:
+    def _find(self, keys: Dataset, operation: Operation) -> Iterator[tuple[int, Elements]]:
         search = self._archive.search(keys, operation)
         title = operation.caller.agreement.called_ae_title
         return self._answers(search, title)
 
-    def _answers(self, search: Search, title: str) -> Iterator[tuple[int, Dataset]]:
+    def _answers(self, search: Search, title: str) -> Iterator[tuple[int, Elements]]:
         status = int(PENDING) if search.complete else PENDING_WITH_WARNING
-        for found in self._archive.index.answers(search):
-            found.RetrieveAETitle = title
+        for found in self._archive.index.elements(search):
+            found[_RETRIEVE_AE_TITLE] = "AE", title
             yield status, found
 
 

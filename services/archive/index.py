@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from ..flat import Elements
 from ..query.models import QueryExtension, QueryModel
 from .answers import answers
 from .attributes import Record
@@ -84,6 +85,10 @@ class ArchiveIndex:
 
     def answers(self, search: Search) -> Iterator[Dataset]:
         """The identifiers of the responses to a C-FIND."""
+        return (each.dataset() for each in self.elements(search))
+
+    def elements(self, search: Search) -> Iterator[Elements]:
+        """The same as they are encoded soonest."""
         return answers(search, self._reading)
 
     def files(self, search: Search) -> list[Stored]:

@@ -28,6 +28,7 @@ from ...dimse.status import (
 from ...dul.errors import LocalProtocolError
 from ...spec.values import value
 from ..errors import AssociationError
+from ..flat import Elements
 from ..identifiers import IdentifierError, decode, encode
 from ..service import Answer, Answers, Operation, Reply, Service
 from ..steps import Steps, failure, response
@@ -177,7 +178,7 @@ def found(one: Match) -> Dataset:
 
 # ---- SCP ----
 
-Found = Dataset | tuple[int, Dataset | None]
+Found = Dataset | Elements | tuple[int, Dataset | Elements | None]
 """What a handler returns for each match: the identifier, or that with a status; a status of failure ends it."""
 Matcher = Callable[[Dataset, Operation], "Iterable[Found] | AsyncIterable[Found] | Awaitable[Iterable[Found]]"]
 """Takes the keys and the operation (who asks, whether it is cancelled), returns the matches."""
@@ -306,7 +307,9 @@ def _answer(operation: Operation, wanted: Dataset, found: Found) -> Answer:
     answer = operation.request.response(status)
     if dataset is None or not answer.status.is_pending:
         return answer
-    if "QueryRetrieveLevel" in wanted and "QueryRetrieveLevel" not in dataset:
+    if _LEVEL not in dataset and _LEVEL in wanted:
+        if isinstance(dataset, Elements):
+            dataset = dataset.dataset()
         copy = Dataset()
         copy.update(dataset)
         copy.QueryRetrieveLevel = wanted.QueryRetrieveLevel
