@@ -252,7 +252,8 @@ class Association:
 
     def receive(self, data: bytes | bytearray | memoryview, now: float) -> list[Event]:
         """Take bytes from the peer. Never raises. Data of the events are views of `data`."""
-        layer, deadline = self._layer, self.deadline
+        layer = self._layer
+        deadline = layer.deadline if self._patience is None else self._patience
         events = [] if deadline is None or now < deadline else self.tick(now)
         state = layer.state
         primitives = layer.receive(data, now)

@@ -185,7 +185,7 @@ class Exchange:
             del self.performing[message.message_id_being_responded_to]
             self._rest()
         self._send(pdvs, None, final, now)
-        return self._through((), now)
+        return self._through((), now) if self._untold or self.association.release_unanswered else []
 
     def cancel(self, message_id: int, now: float) -> None:
         """Ask the peer to cancel an operation (C-CANCEL-RQ). Harmless when it has ended.

@@ -302,6 +302,10 @@ def _class(command_field: int) -> Any:
     kind._put_dataset_follows = kind.dataset_follows.__set__
     if message.is_response:
         kind._put_status = kind.status.__set__
+    for name in ("sop_class_uid", "sop_instance_uid"):  # the slot itself where there is one: 0.4 us less each time
+        slots = [slot for slot in (f"affected_{name}", f"requested_{name}") if slot in kind._elements]
+        if base is Request and len(slots) == 1:
+            setattr(kind, name, getattr(kind, slots[0]))
     kind._writers = {
         follows: layouts.writers(
             [(each.element.number, getattr(kind, each.element.attribute).__get__, each.mark == "M") for each in fields],

@@ -87,6 +87,10 @@ def decode_pdvs(body: memoryview) -> list[PDV]:
         DecodeError: the PDVs do not fill the body exactly, or there are none.
     """
     end = len(body)
+    if end >= PDV_OVERHEAD:
+        length, context_id, control = _PDV_HEADER.unpack_from(body)
+        if length == end - 4:  # one that fills the body, as nearly all do
+            return [PDV(context_id, control, body[6:])]
     pdvs: list[PDV] = []
     at = 0
     while True:

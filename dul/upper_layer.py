@@ -174,10 +174,9 @@ class UpperLayer:
             LocalProtocolError: the primitive cannot be issued in this state, or its content cannot be sent. Nothing
                 has changed.
         """
-        kind: object = type(primitive)
-        if isinstance(primitive, AAssociateRequest | AAssociateResponse):
-            kind = (kind, type(primitive.pdu))
-        event = _USER_EVENTS.get(kind)
+        event = _USER_EVENTS.get(type(primitive))
+        if event is None and isinstance(primitive, AAssociateRequest | AAssociateResponse):
+            event = _USER_EVENTS.get((type(primitive), type(primitive.pdu)))
         if event is None:
             raise LocalProtocolError(f"{primitive!r} is no request or response primitive (PS3.8 7)")
         if event == "Evt1" and not self._actions.is_requestor:
@@ -246,14 +245,14 @@ class UpperLayer:
 
         Data of a P-DATA indication are views of `data`: use or copy them before the buffer is filled again.
         """
-        primitives = self._begin(now)
-        self._expire(now)
-        if self._garbage > GARBAGE_LIMIT or self._actions.state in _UNCONNECTED:
+        primitives, actions, stream = self._begin(now), self._actions, self._stream
+        if actions.deadline is not None:
+            self._expire(now)
+        if self._garbage > GARBAGE_LIMIT or actions.state in _UNCONNECTED:
             return primitives
-        stream = self._stream
         stream.feed(data)
         while (header := stream.header()) is not None:
-            if not self._take(*header) or self._actions.state == "Sta1":
+            if not self._take(*header) or actions.state == "Sta1":
                 break
         stream.keep()
         return primitives

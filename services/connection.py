@@ -329,5 +329,6 @@ class Connection:
         except LocalProtocolError as error:  # a service answered what cannot be sent
             self._log.error("response not sent", association=self._number, error=str(error))
             events = self.exchange.respond(operation.context.id, failure_of(operation.request), None, time.monotonic())
-        self._on_events(self.driver, events)
+        if events:
+            self._on_events(self.driver, events)
         return message_id in self.exchange.performing

@@ -57,7 +57,7 @@ class Elements(dict[int, tuple[str, Any]]):
 def encode(dataset: "Dataset", layout: Encoding) -> bytes | None:
     """The data set as it travels, group lengths and File Meta Information left out; None if pydicom has to do it."""
     try:
-        elements = [(int(tag), element.VR, element.value) for tag, element in dataset.items()]
+        elements: list[Element] = [(int(tag), str(element.VR), element.value) for tag, element in dataset.items()]
     except AttributeError:  # not decoded yet
         return None
     return _encode(sorted(elements, key=_tag), layout)

@@ -31,6 +31,7 @@ class PacedExchange(Exchange):
 
     def fill(self, now: float) -> None:
         """As in `Exchange`; the driver calls it when there is room."""
-        super().fill(now)
-        if not self.sending:
-            self.changed()
+        if self._sending:
+            super().fill(now)
+        if self._change is not None and not self._sending:
+            self._change.set()

@@ -12,6 +12,7 @@ from ..dul.transport.listen import Listener
 from ..dul.transport.sockets import bind
 from .connection import Connection
 from .provider import Provider
+from .verification import VERIFICATION
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Server:
 
     async def listen(self, host: str, port: int) -> None:
         """Open the listening sockets."""
+        self.scp.policy.supported(VERIFICATION)  # what services load for this must not keep the first peer waiting
         sockets = bind(host, port, family=self.scp.family)
         self._listener = Listener(
             self._connection,

@@ -19,6 +19,7 @@ from dulcet.dul.pdu import (
     decode_body,
 )
 from dulcet.dul.strategies import associate_acs, associate_rqs, corrupted, pdus
+from dulcet.dul.sub_items import UserIdentity
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -470,3 +471,22 @@ def test_errors_tell_the_clause() -> None:
     assert caught.value.what == "A-ASSOCIATE-RQ without user information"
     assert caught.value.clause == "PS3.8 9.3.2"
     assert str(DecodeError("bare")) == "bare"
+
+
+def test_requests_that_come_again_are_the_same_value_unless_they_name_a_user():
+    """Passwords are not kept."""
+    plain = AssociateRQ("ANY", "ME", (ProposedContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),)).encode()
+    assert decode(plain) is decode(plain)
+    user = UserInformation(user_identity=UserIdentity(2, b"me", b"secret"))
+    secret = replace(decode(plain), user_information=user).encode()
+    assert decode(secret) == decode(secret)
+    assert decode(secret) is not decode(secret)
+
+
+def test_no_more_requests_are_kept_than_some():
+    first = AssociateRQ("ANY", "ME", (ProposedContext(1, "1.2.840.10008.1.1", ("1.2.840.10008.1.2",)),))
+    known = decode(first.encode())
+    for number in range(100):
+        decode(replace(first, calling_ae_title=f"ME{number}").encode())
+    assert decode(first.encode()) is not known
+    assert decode(first.encode()) == known
