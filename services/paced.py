@@ -33,5 +33,5 @@ class PacedExchange(Exchange):
         """As in `Exchange`; the driver calls it when there is room."""
         if self._sending:
             super().fill(now)
-        if self._change is not None and not self._sending:
-            self._change.set()
+        if not self._sending:
+            self.changed()

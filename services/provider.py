@@ -39,6 +39,7 @@ class Provider:
         tls: TLS context of `dulcet.dul.transport.tls.server_context`; None: plain TCP.
         family: address family to listen in, `socket.AF_INET` or `AF_INET6`; 0 takes both where it can.
         write_seconds: how long a peer may take no byte of what we send.
+        reuse_port: let other processes listen on the same port (SO_REUSEPORT); the kernel deals out the connections.
         pool: threads for services that block.
         on_event: called with (caller address, event) for each event of each association: progress, metrics.
         trace: see `UpperLayer`.
@@ -59,6 +60,7 @@ class Provider:
         tls: "ssl.SSLContext | None" = None,
         family: int = 0,
         write_seconds: float = 30.0,
+        reuse_port: bool = False,
         pool: int = POOL,
         on_event: Callable[[tuple[Any, ...], DimseEvent], None] | None = None,
         trace: Trace | None = None,
@@ -88,6 +90,7 @@ class Provider:
         self.tls = tls
         self.family = family
         self.write_seconds = write_seconds
+        self.reuse_port = reuse_port
         self.pool_size = pool
         self.on_event = on_event
         self.trace = trace

@@ -48,7 +48,7 @@ class Server:
     async def listen(self, host: str, port: int) -> None:
         """Open the listening sockets."""
         self.scp.policy.supported(VERIFICATION)  # what services load for this must not keep the first peer waiting
-        sockets = bind(host, port, family=self.scp.family)
+        sockets = bind(host, port, family=self.scp.family, reuse_port=self.scp.reuse_port)
         self._listener = Listener(
             self._connection,
             sockets,

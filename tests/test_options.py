@@ -358,6 +358,7 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("PQR", "--artim 5", "artim", 5.0),
     ("PMQR", "--idle-timeout 0", "idle_timeout", None),
     ("PQR", "--max-connections 10", "max_connections", 10),
+    ("PQR", "--workers 4", "workers", 4),
     ("PGMQR", "--durability crash-safe", "durability", "crash-safe"),
     ("PQ", "--check-called-aetitle", "check_called_aetitle", True),
     ("PQR", "--allow-calling-aetitle A --allow-calling-aetitle B", "allow_calling_aetitle", ["A", "B"]),

@@ -17,7 +17,7 @@ def main(options: argparse.Namespace) -> int:
     """Listen, answer C-ECHO and C-STORE, until a signal or termscu ends it."""
     log = log_for(options)
     receiving.check_directory(options)
-    return Receiving(options, log).run()
+    return receiving.serve(options, log, Receiving)
 
 
 class Receiving(receiving.Receiving):

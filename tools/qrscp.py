@@ -31,11 +31,14 @@ TOLD = 10
 
 def main(options: argparse.Namespace) -> int:
     """Bring the index up to date, and serve until a signal or termscu ends it."""
-    serving = Serving(options, log_for(options))
-    if not options.reindex:
-        return serving.run()
+    log = log_for(options)
+    if not options.reindex and options.workers == 1:
+        return Serving(options, log).run()
+    serving = Serving(options, log)  # which brings the index up to date
     serving.close()
-    return serving.indexed()
+    if options.reindex:
+        return serving.indexed()
+    return receiving.serve(options, log, Serving)
 
 
 class Serving(receiving.Receiving):

@@ -27,11 +27,20 @@ from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
 from .reporting import Counter
+from .workers import run as run_workers
+from .workers import shared
 
 if TYPE_CHECKING:
     import ssl
 
     from ..services.server import Server
+
+
+def serve(options: argparse.Namespace, log: Log, make: "Callable[[argparse.Namespace, Log], Receiving]") -> int:
+    """Serve in this process, or in as many as --workers says; the exit code."""
+    if options.workers > 1:
+        return run_workers(options, log, make)
+    return make(options, log).run()
 
 
 def check_directory(options: argparse.Namespace) -> None:
@@ -55,6 +64,8 @@ class Receiving:
         self._lock = threading.Lock()  # objects are told of by the threads that stored them
         self._stored = self._failed = 0
         self._listening = False
+        self.on_ready: Callable[[Server], None] = self._ready
+        """Told when it listens."""
         self._store = self._opened()
 
     @property
@@ -64,18 +75,27 @@ class Receiving:
 
     def run(self) -> int:
         """Serve until a signal or termscu ends it; the exit code."""
+        self.work()
+        return self.summary()
+
+    def work(self) -> None:
+        """Serve until a signal or termscu ends it, and let go of everything."""
         try:
             self.serve()
         finally:
             self.close()
-        return self.summary()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many objects were stored, and how many were not."""
+        return self._stored, self._failed
 
     def serve(self) -> None:
         """Until a signal or termscu."""
         scp = self.scp()
         try:
             # A named address, since IPv6 sockets of all interfaces take IPv4 too.
-            scp.serve("::" if self._options.ip == "6" else "", self._options.port, ready=self._ready)
+            scp.serve("::" if self._options.ip == "6" else "", self._options.port, ready=self._listens)
         except OSError as error:
             if self._listening:
                 raise
@@ -101,7 +121,8 @@ class Receiving:
         return SCP(
             services=self.services(),
             timeouts=Timeouts(artim=options.artim, acse=options.acse_timeout, idle=options.idle_timeout),
-            maximum_connections=options.max_connections,
+            maximum_connections=shared(options.max_connections, options.workers),
+            reuse_port=options.workers > 1,
             tls=self._tls(),
             family=FAMILIES[options.ip],
             write_seconds=options.socket_timeout or FOR_EVER,
@@ -109,7 +130,7 @@ class Receiving:
             on_event=self.tell,
             log=PeerLog(self._log),
             maximum_length=options.max_pdu & ~1,  # fragments are even (PS3.8 E.1), so an odd maximum is never used
-            maximum_associations=options.max_associations,
+            maximum_associations=shared(options.max_associations, options.workers),
             allowed_addresses=options.allow_address or None,
             proxy_networks=options.proxy_network,
             calling_ae_titles=frozenset(options.allow_calling_aetitle) or None,
@@ -164,9 +185,12 @@ class Receiving:
 
         return acceptor_context(self._options)
 
+    def _listens(self, server: "Server") -> None:
+        self._listening = True
+        self.on_ready(server)
+
     def _ready(self, server: "Server") -> None:
         """Tell that peers may come."""
-        self._listening = True
         self._log.info("listening", port=server.port)
         self._report.record("listening", port=server.port)
 

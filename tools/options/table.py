@@ -192,6 +192,7 @@ _LIMITS = (
         values.whole(1),
         1000,
     ),
+    Option("O PRQ", "--workers N", "processes that share the port, and the two limits above", values.whole(1), 1),
     Option("M PQ", "--single-process", "one association at a time", sets=("max_associations", 1)),
     Option("M P", "--fork", "associations run at the same time; it is always so"),
 )
