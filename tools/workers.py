@@ -119,6 +119,7 @@ class Workers:
         self._report = report_for(options)
         self._running = {process for process, _ in workers}
         self._pipes = [heard for _, heard in workers]
+        self._stopping = False
 
     def wait(self) -> int:
         """Until all have ended; the worst of their exit codes."""
@@ -133,7 +134,8 @@ class Workers:
                 signal.signal(number, handler)
         return self._summary(codes)
 
-    def _stop(self, number: int = signal.SIGTERM, _frame: object = None) -> None:
+    def _stop(self, number: int, _frame: object = None) -> None:
+        self._stopping = True
         for process in self._running:
             os.kill(process, number)
 
@@ -141,7 +143,8 @@ class Workers:
         """Wait for the next to end, and have the others follow it."""
         process, status = os.wait()
         self._running.discard(process)
-        self._stop()
+        if not self._stopping:  # once: a second signal ends at once, and kills whoever has finished already
+            self._stop(signal.SIGTERM)
         code = os.waitstatus_to_exitcode(status)
         if code < 0:
             self._log.error("a worker was killed", signal=-code)
