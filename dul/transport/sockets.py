@@ -18,8 +18,9 @@ HANDSHAKE_SECONDS = 10.0
 """Default for the whole TLS handshake."""
 WRITE_SECONDS = 30.0
 """Default for a peer to take at least one byte of what waits for it."""
-RECEIVE_BUFFER = 1 << 18
-"""Bytes one read may bring: two PDUs of the length we announce; larger ones measured no faster (4.5 GB/s)."""
+RECEIVE_BUFFER = 1 << 20
+"""Bytes read at most in one system call, one buffer for all connections of a thread. Of each read the PDU at its end is
+mostly cut, and copied: objects of 512 KiB take 100 us of processor time, with a quarter of this buffer 143."""
 
 NO_LINGER = struct.pack("ii", 1, 0)
 """SO_LINGER with a time of zero: close sends RST and forgets what the peer never took."""
