@@ -63,6 +63,8 @@ _TYPES = {"US": int, "UI": str, "AE": str, "LO": str, "AT": tuple[int, ...]}
 _DATA_SET_FOLLOWS = {"always": True, "never": False}
 _status = lru_cache(maxsize=256)(Status)  # most statuses recur, and this is 0.3 us less than making one
 _MADE = {STATUS: _status}
+_NO_FAILURE = frozenset((0x0000, 0xFF00, 0xFF01))
+"""Success and pending: the response says all fields of its request again."""
 
 
 class Message:
@@ -165,7 +167,7 @@ class Request(Message):
             LocalProtocolError: for a field the response does not have.
         """
         kind = _class(self.command_field | spec.RESPONSE_BIT)
-        if not elements:  # nearly always; past __init__, as in `decode`: 0.9 us instead of 2.4
+        if not elements and status in _NO_FAILURE:  # nearly always; past __init__, as in `decode`: 1 us, not 2.4
             plain: Response = object.__new__(kind)
             for put, get, value in _plain(self.command_field):
                 put(plain, value if get is None else get(self))

@@ -101,6 +101,8 @@ def _value(vr: str, value: Any, little_endian: bool) -> bytes | None:
             return None
     elif value and ((vr in _THOUGHT_ABOUT and not value.isdecimal()) or (vr == "PN" and "=" in value)):
         return None  # pydicom looks closer at what is no plain number, and at groups of a name that are empty
+    if vr == "UI" and (" " in value or not value.isprintable()):
+        return None  # pydicom strips it
     raw: bytes = value.encode("ascii")
     return raw + padding if len(raw) & 1 else raw
 

@@ -58,7 +58,8 @@ def test_it_encodes_as_pydicom_does_or_not_at_all(dataset, syntax):
 @given(st.dictionaries(st.sampled_from(TEXTS), st.text("AZ09^. ", max_size=9)), st.sampled_from(SYNTAXES))
 def test_it_does_encode_short_texts(texts, syntax):
     dataset = Dataset()
-    for number, (vr, text) in enumerate(texts.items()):
+    for number, (vr, given_text) in enumerate(texts.items()):
+        text = given_text.replace(" ", "") if vr == "UI" else given_text  # which pydicom has to strip
         dataset[0x00100010 + number] = DataElement(0x00100010 + number, vr, text, validation_mode=IGNORE)
     assert flat.encode(dataset, encoding(syntax)) == by_pydicom(dataset, encoding(syntax))
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..dul.transport.sockets import bind
-from .connection import FAMILIES, log_for, report_for
+from .connection import FAMILIES, cannot_listen, log_for, report_for
 from .exit_codes import ExitCode, Failure, for_error, worst
 from .log import Log
 from .options.command_line import UsageError
@@ -60,8 +60,7 @@ def _reserved(options: argparse.Namespace) -> list[socket.socket]:
     try:
         listening = bind("::" if options.ip == "6" else "", options.port, family=FAMILIES[options.ip], reuse_port=True)
     except OSError as error:
-        words = f"cannot listen on port {options.port}: {error.strerror or error}"
-        raise Failure(ExitCode.LISTEN, words) from error
+        raise cannot_listen(options.port, error) from error
     held = []
     for sock in listening:
         with sock:

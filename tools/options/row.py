@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..spec.values import value
+from ...spec.values import value
 
 
 @value

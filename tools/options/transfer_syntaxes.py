@@ -5,7 +5,7 @@ rules that turn a letter into what goes on the wire stand here too: they are the
 options.
 """
 
-from ..spec.values import value
+from ...spec.values import value
 
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
