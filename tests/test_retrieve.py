@@ -378,7 +378,7 @@ def test_files_that_cannot_be_sent_are_counted(serve: Serve, tmp_path: Path, log
     unlawful = tmp_path / "unlawful.dcm"
     unlawful.write_bytes(file_meta(CT, "1.2.3.5", EXPLICIT, "") + data_set("1.02.x", CT))
     broken = tmp_path / "broken.dcm"
-    broken.write_bytes(file_meta(CT, "1.2.3.6", BIG_ENDIAN, "") + data_set("1.2.3.6", CT, syntax=BIG_ENDIAN)[:-1])
+    broken.write_bytes(file_meta(CT, "1.2.3.6", BIG_ENDIAN, "") + data_set("1.2.3.6", CT, syntax=BIG_ENDIAN)[:-2])
     given = [tmp_path / "missing", nothing, unlawful, broken, file(tmp_path, 7), tmp_path]
     running = archive(serve, lambda keys, operation: given, {VIEWER: viewer.entity}, log=log)
     answered = move(running)
