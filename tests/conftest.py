@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["selection", "cell_gate", "live_matrix", "skipped", "tool_fixtures"]
+pytest_plugins = ["event_loops", "selection", "cell_gate", "live_matrix", "skipped", "tool_fixtures"]
 
 settings.register_profile("dulcet", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("dulcet")

@@ -23,11 +23,12 @@ def inner_run(
         path.write_text(text, "utf-8")
     outer = ("PYTEST", "COV_", "DULCET_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:cacheprovider"]
+    plugins = ["no:cacheprovider", "selection", plugin, *["xdist"] * ("-n2" in arguments)]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, *(f"-p{name}" for name in plugins)]
     return subprocess.run(
-        [*command, "-p", "selection", "-p", plugin, "--rootdir", folder, *arguments],
+        [*command, "--rootdir", folder, *arguments],
         cwd=folder,
-        env=clean | {"PYTHONPATH": str(folder)} | environment,
+        env=clean | {"PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -29,6 +29,7 @@ from dulcet.services.normalized.normalized import Normalized, ServiceFailure
 from dulcet.services.storage.part10 import file_meta
 from dulcet.services.storage.stored_files import StoredFiles
 from pydicom.dataset import Dataset
+from wire_peers import until
 
 from dulcet import SCP, SCU, Entity, FileStore, Storage, aio
 
@@ -44,13 +45,6 @@ RESULT = ((HERE,), (FailedInstance(*GONE, 0x0112), FailedInstance(*OTHER, 0x0119
 
 def check(sop_class_uid: str, sop_instance_uid: str) -> bool | int:
     return FOUND[sop_class_uid, sop_instance_uid]
-
-
-def until(condition: Any, seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 class Log(list[tuple[str, dict[str, Any]]]):
@@ -266,7 +260,7 @@ def test_when_the_one_that_asked_has_gone(log: Log, reports: CommitmentReports, 
             association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
         go.set()
         assert transaction.future.result(5.0).committed == (HERE,)
-        until(lambda: log.reports)
+        until(lambda: log.reports, "a report")
     assert log.reports == ["new"]
 
 
@@ -274,7 +268,7 @@ def test_nobody_to_report_to(log: Log) -> None:
     with serving(StorageCommitment(check, same_association=False, log=log)) as archive:
         with pytest.raises(CommitmentTimeout):
             SCU("MODALITY").commit(archive.entity, [HERE], seconds=0.05)
-        until(lambda: "storage commitment not reported" in dict(log))
+        until(lambda: "storage commitment not reported" in dict(log), "the end of the attempts")
     assert dict(log)["storage commitment: entity not known"] == {"title": "MODALITY"}
 
 
@@ -286,7 +280,7 @@ def test_attempts_are_bounded(log: Log) -> None:
     with serving(service) as archive:
         with pytest.raises(CommitmentTimeout):
             SCU("MODALITY").commit(archive.entity, [HERE], seconds=0.05)
-        until(lambda: "storage commitment not reported" in dict(log))
+        until(lambda: "storage commitment not reported" in dict(log), "the end of the attempts")
     assert [event for event, _ in log].count("storage commitment: entity not reached") == 3
 
 
@@ -304,10 +298,10 @@ def test_delivered_at_a_later_attempt(log: Log, reports: CommitmentReports) -> N
     with serving(service) as archive:
         with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
             association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
-        until(lambda: "storage commitment: entity not reached" in dict(log))
+        until(lambda: "storage commitment: entity not reached" in dict(log), "an attempt")
         with SCP("MODALITY", [reports]).running(port=port):
             assert transaction.future.result(10.0).complete
-            until(lambda: log.reports)
+            until(lambda: log.reports, "a report")
             time.sleep(4 * 0.05)  # time for more attempts, of which there must be none
     assert log.reports == ["new"]
 
@@ -331,7 +325,7 @@ def test_an_answer_ends_the_matter(log: Log) -> None:
         with serving(service) as archive:
             with pytest.raises(CommitmentTimeout):
                 SCU("MODALITY").commit(archive.entity, [HERE], seconds=0.1)
-            until(lambda: log.reports)
+            until(lambda: log.reports, "a report")
     assert dict(log)["storage commitment reported"]["status"] == "0x0110"
     assert len(heard) == 1
 
@@ -344,7 +338,7 @@ def test_a_peer_that_does_not_let_us_be_scp(log: Log) -> None:
         with serving(service) as archive:
             with pytest.raises(CommitmentTimeout):
                 SCU("MODALITY").commit(archive.entity, [HERE], seconds=0.05)
-            until(lambda: "storage commitment not reported" in dict(log))
+            until(lambda: "storage commitment not reported" in dict(log), "the end of the attempts")
     assert "storage commitment: role of SCP not accepted" in dict(log)
 
 

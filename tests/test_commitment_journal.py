@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from dulcet.services.normalized.commitment import CommitmentReports, CommitmentResult, request_information
 from dulcet.services.normalized.commitment_journal import CommitmentJournal, PendingCommitment
 from dulcet.services.normalized.commitment_scp import StorageCommitment
+from wire_peers import until
 
 from dulcet import SCP, SCU, AssociationAborted, Entity
 
@@ -66,13 +66,6 @@ def request(association: Any, uid: str, *instances: tuple[str, str]) -> int:
     return status
 
 
-def until(condition: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 class Modality:
     """Who asked, and hears reports."""
 
@@ -85,7 +78,7 @@ class Modality:
         with SCP("MODALITY", [self.service]).running() as here:
             again = StorageCommitment(lambda _, uid: uid == ONE[1], entities={"MODALITY": here.entity}, journal=journal)
             with SCP("ARCHIVE", [again]).running():
-                until(lambda: not os.listdir(journal))
+                until(lambda: not os.listdir(journal), "an empty journal")
         return self.heard
 
 
@@ -163,8 +156,8 @@ def test_who_goes_away_while_it_is_written(tmp_path: Path, monkeypatch: pytest.M
             cutting.join(10)
             association.close()
             go.set()
-            until(lambda: modality.heard)
-            until(lambda: not os.listdir(tmp_path))
+            until(lambda: modality.heard, "a report")
+            until(lambda: not os.listdir(tmp_path), "an empty journal")
     assert [result.transaction_uid for result in modality.heard] == ["1.2.3.4"]
 
 
@@ -172,7 +165,7 @@ def test_reported_and_forgotten(tmp_path: Path) -> None:
     journal = tmp_path / "made" / "here"
     with SCP("ARCHIVE", [StorageCommitment(lambda *_: True, journal=journal)]).running() as archive:
         assert SCU("MODALITY").commit(archive.entity, [ONE]).complete
-        until(lambda: not os.listdir(journal))
+        until(lambda: not os.listdir(journal), "an empty journal")
 
 
 def test_given_up_and_forgotten(tmp_path: Path) -> None:
@@ -183,7 +176,7 @@ def test_given_up_and_forgotten(tmp_path: Path) -> None:
     with SCP("ARCHIVE", [service]).running() as archive:
         with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
             assert request(association, "1.2.3.4") == 0x0000
-        until(lambda: not os.listdir(tmp_path))
+        until(lambda: not os.listdir(tmp_path), "an empty journal")
 
 
 def test_what_cannot_be_kept_is_not_promised(tmp_path: Path) -> None:
@@ -197,7 +190,7 @@ def test_what_cannot_be_kept_is_not_promised(tmp_path: Path) -> None:
         assert request(association, "1.2.3.4") == 0x0213
         taken.unlink()
         assert request(association, "1.2.3.4") == 0x0000, "and the transaction is not under way"
-        until(lambda: not os.listdir(taken))
+        until(lambda: not os.listdir(taken), "an empty journal")
 
 
 def test_a_peer_that_asks_for_too_much(tmp_path: Path) -> None:
@@ -215,10 +208,10 @@ def test_a_peer_that_asks_for_too_much(tmp_path: Path) -> None:
         assert statuses == [0x0000] * 18 + [0x0213] * 2, "20 in all"
         assert len(os.listdir(tmp_path)) == 20
         go.set()
-        until(lambda: not os.listdir(tmp_path))
+        until(lambda: not os.listdir(tmp_path), "an empty journal")
         with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
             assert request(association, "1.2.2") == 0x0000
-            until(lambda: not os.listdir(tmp_path))
+            until(lambda: not os.listdir(tmp_path), "an empty journal")
 
 
 def test_the_journal_of_another_program(tmp_path: Path) -> None:

@@ -61,7 +61,6 @@ SKIP = 'if service == "C-FIND": pytest.skip("absent")\n    '
 @pytest.mark.parametrize(
     ("page", "instead", "arguments", "passes"),
     [
-        (WHOLE, "", [], True),
         (PAGE, "", [], False),
         (WHOLE + "| C-MOVE | SCU |\n", "", [], False),
         (WHOLE, "", ["-n2"], True),
@@ -70,10 +69,9 @@ SKIP = 'if service == "C-FIND": pytest.skip("absent")\n    '
         (WHOLE, "", ["-k", "FIND"], True),
     ],
     ids=[
-        "the same",
         "too little",
         "too much",
-        "two workers",
+        "the same, two workers",
         "too little, two workers",
         "a peer missing",
         "some tests",

@@ -1,52 +1,22 @@
 """The asyncio driver, on asyncio's own loop and on uvloop, against peers good and bad."""
 
 import asyncio
-import gc
 import hashlib
 import socket
-import ssl
 import struct
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-import uvloop
-from certificates import Certificates
 from dulcet.dul.primitives import CLOSE, CONNECT
 from dulcet.dul.transport import aio_driver
 from dulcet.dul.transport.aio import AsyncioDriver, connect
 from dulcet.dul.transport.listen import Listener
 from dulcet.dul.transport.sockets import bind
-from dulcet.dul.transport.tls import TlsError, client_context, server_context
+from dulcet.dul.transport.tls import TlsError, client_context
+from event_loops import Contexts, Run
 from transport_toys import Flood, Lines, flood_bytes
 
-LIMIT = 10.0
 RST = struct.pack("ii", 1, 0)
-Run = Callable[[Coroutine[Any, Any, None]], None]
-
-
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a coroutine, bounded in time; whatever the loop would only log fails the test."""
-
-    def run(main: Coroutine[Any, Any, None]) -> None:
-        faults: list[dict[str, Any]] = []
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            runner.get_loop().set_exception_handler(lambda _, context: faults.append(context))
-            runner.run(asyncio.wait_for(main, LIMIT))
-            gc.collect()
-        assert faults == []
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A client's and a server's."""
-    made = Certificates(tmp_path_factory.mktemp("certificates"))
-    server = server_context(certificate=made.server.certificate_file, key=made.server.key_file, ca_files=made.ca_files)
-    client = client_context(certificate=made.client.certificate_file, key=made.client.key_file, ca_files=made.ca_files)
-    return client, server
 
 
 class Wanted:
@@ -112,7 +82,7 @@ def test_two_drivers_talk(run: Run) -> None:
     run(main())
 
 
-def test_two_drivers_talk_tls(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_two_drivers_talk_tls(run: Run, contexts: Contexts) -> None:
     client, server = contexts
 
     async def main() -> None:
@@ -131,7 +101,7 @@ def test_two_drivers_talk_tls(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLC
     run(main())
 
 
-def test_tls_failure_is_told_and_raised(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_tls_failure_is_told_and_raised(run: Run, contexts: Contexts) -> None:
     async def main() -> None:
         async with Serving(Lines(), tls=contexts[1]) as serving:
             wanted = Wanted()
@@ -176,7 +146,7 @@ def test_no_answer_to_connect(run: Run) -> None:
     run(main())
 
 
-def test_connecting_can_be_cancelled(run: Run, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_connecting_can_be_cancelled(run: Run, contexts: Contexts) -> None:
     async def main() -> None:
         [silent] = bind("127.0.0.1")
         wanted = Wanted()

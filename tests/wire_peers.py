@@ -19,7 +19,7 @@ VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
-SECONDS = 10.0
+SECONDS = 20.0
 """For whatever is waited for; only failures take that long."""
 
 

@@ -13,17 +13,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 
 from ports import free_port
+from wire_peers import SECONDS, until
 
-SECONDS = 20.0
-"""For whatever a peer is waited for; only failures take that long."""
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin", "/opt/local/bin")
 """Where peers are, besides the search path."""
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
@@ -61,14 +59,6 @@ def dcmtk(tool: str) -> str:
     path = find(tool, "$dcmtk")
     assert path is not None, f"DCMTK's {tool} is not installed"
     return path
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Look again and again until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.01)
 
 
 def listens(port: int) -> bool:
