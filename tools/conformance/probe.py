@@ -1,7 +1,7 @@
 """`dulcet conformance probe`: measures an acceptor, and writes what it found as `peer.toml` (catalogue 4.5).
 
 Every measurement is an association of its own, so that a peer that takes one of them badly is still measured in the
-others. ARTIM is waited for on an idle connection beside them. What only its owner can know (whether it can be made to
+others. ARTIM is waited for at the end, on an idle connection. What only its owner can know (whether it can be made to
 start a release, the command that makes its requestor dial) is left to be written into the file.
 """
 
@@ -100,8 +100,6 @@ async def measure(settings: Settings, artim_seconds: float) -> tuple[Profile, st
         return Profile(), fault
     probe = Probe(settings, peer)
     profile = Profile(settings.called, settings.host, settings.port, echo_seconds=peer.echo_seconds)
-    # ARTIM is waited for while the rest is measured, all but the crowd: its own connection would count there.
-    artim = asyncio.ensure_future(probe.artim(artim_seconds))
     await probe.introduce(profile)
     profile.checks_called = await probe.rejects(7, called=UNKNOWN_TITLE)
     profile.checks_calling = await probe.rejects(3, calling=UNKNOWN_TITLE)
@@ -109,8 +107,9 @@ async def measure(settings: Settings, artim_seconds: float) -> tuple[Profile, st
     profile.user_identity = [each for each in IDENTITY_TYPES if await probe.acknowledges(each)]
     profile.classes = await probe.classes()
     profile.closes_after_rp = await probe.closes_after_rp()
-    profile.t_artim = await artim
     profile.concurrency = await probe.crowd()
+    # Last and alone: a peer that takes one association after the other serves nobody beside an idle connection.
+    profile.t_artim = await probe.artim(artim_seconds)
     return profile, ""
 
 
