@@ -46,7 +46,7 @@ ASSOCIATE_LIMIT = 1 << 20
 """Longest A-ASSOCIATE-RQ and -AC: 128 contexts of 40 transfer syntaxes need 0.4 MiB."""
 UNLIMITED_P_DATA = 16 << 20
 """Longest P-DATA-TF where we announced no limit: a PDU is held in memory until it is whole."""
-GARBAGE_LIMIT = 4
+GARBAGE_LIMIT = 2
 """How many unrecognized PDUs after our A-ABORT are answered (AA-7) before we stop listening for PDUs and wait for the
 connection to close: a peer that sends garbage cannot make us talk without end."""
 

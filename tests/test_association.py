@@ -397,7 +397,7 @@ def test_garbage_in_sta13_is_not_answered_for_ever() -> None:
     """AB-10."""
     end = requestor("Sta13")
     assert end.hear(GARBAGE * 1000, RQ, AC, DATA, ReleaseRQ(), ReleaseRP()) == []
-    assert end.names() == ["A-ABORT"] * 5
+    assert end.names() == ["A-ABORT"] * 3
     assert end.state == "Sta13"
     assert end.wait(30.0) == []
     assert end.names() == ["close"]

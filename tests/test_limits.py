@@ -31,7 +31,7 @@ def test_counts() -> None:
     assert pdu.MAXIMUM_CONTEXTS == 128
     assert fragments.MAXIMUM_EMPTY_FRAGMENTS == 64
     assert dataset_prefix.MAXIMUM_DEPTH == 64
-    assert upper_layer.GARBAGE_LIMIT == 4
+    assert upper_layer.GARBAGE_LIMIT == 2  # three A-ABORTs with the first one
     assert exchange.PERFORMED_LIMIT == 16
     assert policy.MAXIMUM_ASSOCIATIONS == 200
     assert default(SCP, "maximum_connections") == default(Listener, "max_connections") == 1000
