@@ -55,6 +55,7 @@ class Link:
         self._changed = asyncio.Event()
         self._reading = asyncio.Event()
         self._reading.set()
+        self._most = READ
         self._reader: asyncio.Task[None] = asyncio.ensure_future(self._read())
         self.ours_closed = False
         """Whether our side has ended."""
@@ -66,7 +67,7 @@ class Link:
         while self.track.received_bytes < MOST_BYTES:
             await self._reading.wait()
             try:
-                data = await loop.sock_recv(self._sock, READ)
+                data = await loop.sock_recv(self._sock, self._most)
             except OSError:
                 self.track.ended("rst")
                 break
@@ -75,7 +76,12 @@ class Link:
                 break
             self.track.received(data)
             self._changed.set()
+            await asyncio.sleep(0)  # the turn of who waits for it
         self._changed.set()
+
+    def read_few(self, most: int) -> None:
+        """Take at most so many bytes at a time, to answer in the middle of a message."""
+        self._most = most
 
     def pause(self) -> None:
         """Read nothing more, as an application that is busy: TCP's window closes."""

@@ -145,9 +145,12 @@ async def _r_sta7(trial: "Trial", **how: Any) -> None:
     await serve(trial)
 
 
-async def serve(trial: "Trial") -> None:
-    """Answer every request of a requestor with success, until it asks for release."""
-    answered = 0
+async def serve(trial: "Trial", answered: int = 0) -> None:
+    """Answer every request of a requestor with success, behind so many that were answered, until it asks for release.
+
+    Raises:
+        Undriven: it does not ask for it.
+    """
     while answered < MOST_MESSAGES:
         track = trial.track
         more = await _await(trial, lambda: len(track.messages) > answered or _has(track.trace, "RLRQ"))  # noqa: B023  # awaited at once

@@ -21,6 +21,9 @@ KEPT = 1 << 16
 MOST_EVENTS = 20_000
 """Of one exchange: a storm is counted, not kept."""
 
+MOST_NAMES = 12
+"""PDUs that are named of what is sent at once."""
+
 
 class Recording:
     """The events of one exchange, in order."""
@@ -94,6 +97,11 @@ class Track:
         """The beginning of a PDU of the peer whose rest has not come."""
         return self._theirs.held
 
+    @property
+    def unfinished(self) -> list[Message]:
+        """The messages of which the peer has sent a part."""
+        return self._assembled.unfinished
+
     def sent(self, data: bytes) -> None:
         """Bytes left."""
         self.sent_bytes += len(data)
@@ -101,7 +109,9 @@ class Track:
         self._followed.sent(pdus)
         for pdu in pdus:
             self._watch.sent(pdu)
-        names = ", ".join(pdu.name for pdu in pdus) or f"{len(data)} bytes"
+        names = ", ".join(pdu.name for pdu in pdus[:MOST_NAMES]) or f"{len(data)} bytes"
+        if len(pdus) > MOST_NAMES:
+            names += f" and {len(pdus) - MOST_NAMES} more"
         self._add("sent", data, words=names)
 
     def received(self, data: bytes) -> None:
