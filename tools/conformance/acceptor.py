@@ -92,7 +92,7 @@ class AcceptorPeer:
         """Associate, echo, release; what went wrong, or nothing."""
         trial = Trial(_ECHO, "", self, self._settings)
         try:
-            return await _converse(trial)
+            return await converse(trial)
         except Undriven as reason:
             return str(reason)
         finally:
@@ -100,7 +100,12 @@ class AcceptorPeer:
                 await link.close()
 
 
-async def _converse(trial: Trial) -> str:
+async def converse(trial: Trial) -> str:
+    """Associate, echo, release on a new connection; what went wrong, or nothing.
+
+    Raises:
+        Undriven: there is no connection.
+    """
     link = await trial.open()
     track = link.track
     steps = (

@@ -96,6 +96,7 @@ def outcome(exchanges: Sequence[Exchange], level: Level, health: Health, *, stri
         return Outcome.FAILED
     binding = level is Level.M or robust or (strict and level is Level.S)
     worst = max((_severity(each, strict=strict) for each in exchanges), default=0)
+    worst = 2 if health is Health.GROWTH else worst
     if worst == 2 and binding:
         return Outcome.FAILED
     return Outcome.TOLERATED if worst or health is Health.SLOW else Outcome.PASSED

@@ -47,6 +47,8 @@ class Health(enum.StrEnum):
 
     OK = "OK"
     SLOW = "SLOW"
+    GROWTH = "GROWTH"
+    """Its process has kept memory, descriptors or threads that the case cost it."""
     BLOCKED = "BLOCKED"
     """It serves again, but only after a while."""
     DEAD = "DEAD"
@@ -163,6 +165,8 @@ class Exchange:
     """In words: which alternative matched with a remark, or what was missing."""
     strict_fault: str = ""
     """What strict mode finds against it, though the reaction passes (an inexact abort reason)."""
+    growth: str = ""
+    """What of the peer's process has grown, where its pid is known."""
     states: tuple[str, ...] = ()
     """Where the stimulus met the peer, as far as Table 9-10 tells."""
     began: float = 0.0

@@ -153,6 +153,8 @@ class Runner:
         hung = [each.trigger for each in result.exchanges if each.trigger and each.trigger.exit_code is None]
         if hung:
             result.health, result.health_seconds = Health.BLOCKED, self._settings.trigger_seconds
+        if result.health in (Health.OK, Health.SLOW, Health.UNKNOWN) and any(each.growth for each in result.exchanges):
+            result.health = Health.GROWTH
         result.seconds = time.monotonic() - began
         conclude(result, self._settings)
         return result
@@ -197,7 +199,8 @@ def conclude(result: Result, settings: Settings) -> None:
     worst = result.worst
     if worst is None:
         return
-    result.reason = worst.error or worst.undriven or worst.skipped
+    grown = "; ".join(each.growth for each in result.exchanges if each.growth)
+    result.reason = worst.error or worst.undriven or worst.skipped or (f"it has grown: {grown}" if grown else "")
     result.verdict = verdict(result, worst)
     result.signature = text(worst.seen)
 
@@ -214,6 +217,8 @@ def verdict(result: Result, worst: Exchange) -> str:
         return str(worst.reaction)
     if CLOSINGS.index(worst.closing) >= CLOSINGS.index(Closing.DIRTY):
         return str(worst.closing)
+    if result.health is Health.GROWTH:
+        return str(result.health)
     if result.outcome is Outcome.FAILED and worst.strict_fault:
         return "INEXACT"
     return str(Health.SLOW if result.health is Health.SLOW else worst.reaction)

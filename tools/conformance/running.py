@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import datetime
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -164,7 +165,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     settings.port = getattr(options, "port", None) or profile.port
     settings.called = options.called or profile.called or settings.called
     settings.artim = options.artim or profile.t_artim
-    for name in ("calling", "react", "settle", "strict", "robust", "slow", "allow_dos", "jobs", "repeat"):
+    for name in ("calling", "react", "settle", "strict", "robust", "slow", "allow_dos", "pid", "jobs", "repeat"):
         setattr(settings, name, getattr(options, name))
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
     if profile.concurrency is not None:
@@ -207,6 +208,15 @@ _DESCRIPTIONS = {
 }
 
 
+def _process(text: str) -> int:
+    """The pid of a process whose descriptors may be looked at."""
+    try:
+        os.listdir(f"/proc/{int(text)}/fd")
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text} is no process that can be measured: {error}") from None
+    return int(text)
+
+
 def _common(made: argparse.ArgumentParser) -> None:
     titles = made.add_argument_group("the peer")
     titles.add_argument("--called", metavar="AET", help="its AE title (ANY-SCP)")
@@ -231,6 +241,12 @@ def _common(made: argparse.ArgumentParser) -> None:
     how.add_argument("--robust", action="store_true", help="with the cases of robustness")
     how.add_argument("--slow", action="store_true", help="with the cases that wait for timers")
     how.add_argument("--allow-dos", action="store_true", help="with those that may put a peer out of service")
+    how.add_argument(
+        "--pid",
+        metavar="PID",
+        type=_process,
+        help="of the peer's process here, whose memory and descriptors are measured",
+    )
     how.add_argument("--jobs", metavar="N", type=int, default=1, help="cases at once (%(default)s)")
     how.add_argument("--repeat", metavar="N", type=int, default=1, help="times each case is run (%(default)s)")
     how.add_argument("--fail-fast", action="store_true", help="stop at the first failure")

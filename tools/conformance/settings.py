@@ -41,6 +41,8 @@ class Settings:
     slow: bool = False
     """Whether cases that wait for timers are run."""
     allow_dos: bool = False
+    pid: int | None = None
+    """Of the peer's process, role A, where it is on this machine; None when nobody told."""
     jobs: int = 1
     """Cases at once; waiting cases are always run side by side."""
     waiting_jobs: int = 16

@@ -113,7 +113,9 @@ class Terminal:
         yield f"    expected     {escape(exchange.expected or '-')}"
         closing = "" if exchange.closing is Closing.CLEAN else f", closing {exchange.closing}"
         yield f"    seen         {escape(text(exchange.seen))} ({exchange.reaction}{closing})"
-        for words in filter(None, (exchange.why, exchange.strict_fault, exchange.undriven, exchange.error)):
+        for words in filter(
+            None, (exchange.why, exchange.strict_fault, exchange.growth, exchange.undriven, exchange.error)
+        ):
             yield f"                 {escape(words)}"
         for found in exchange.findings:
             yield f"    besides      {found.id}: {escape(found.what)}"
