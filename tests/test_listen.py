@@ -480,3 +480,27 @@ def test_a_connection_that_the_loop_cannot_take(monkeypatch: pytest.MonkeyPatch,
 def test_no_such_port(port: int) -> None:
     with pytest.raises(ValueError, match=f"{port} is no port"):
         bind("127.0.0.1", port)
+
+
+def test_a_connection_that_was_reset_before_it_was_accepted_has_its_peer(run: Run) -> None:
+    """The kernel gives it out all the same, and knows no peer of it any more."""
+
+    async def main() -> None:
+        made: list[AsyncioDriver[str]] = []
+
+        def make(_peer: Any, _overloaded: bool) -> AsyncioDriver[str]:
+            made.append(AsyncioDriver(Lines(), lambda *_: None, server_side=True))
+            return made[-1]
+
+        listener = Listener(make, bind("127.0.0.1"), notice=lambda *_, **__: None)
+        client = socket.create_connection(("127.0.0.1", listener.port))
+        name = client.getsockname()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.NO_LINGER)
+        client.close()
+        listener.start()
+        await until(lambda: made and not listener.connections)
+        assert made[0].peer == name
+        listener.close()
+        await listener.wait_closed()
+
+    run(main())

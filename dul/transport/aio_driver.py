@@ -70,7 +70,7 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
                 handshake_seconds=handshake_seconds,
             )
         self.peer: Any = None
-        """The peer's address, once there is a connection."""
+        """The peer's address, once there is a connection; of an accepted one whoever accepted it knows it before."""
         self.open = False
         """Whether the thing has a connection."""
         self.on_settled: Callable[[AsyncioDriver[E]], None] | None = None
@@ -104,7 +104,7 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
             return
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self._buffer = _receive_buffer()
-        self.peer = transport.get_extra_info("peername")
+        self.peer = transport.get_extra_info("peername") or self.peer  # none of a connection that was reset already
         self.open = True
         now = self._loop.time()
         self._caused(self.thing.offered(now) if self._server_side else self.thing.connected(now))

@@ -197,6 +197,7 @@ class Listener:
                 return
         sock.setblocking(False)
         driver = self._factory(peer, overloaded)
+        driver.peer = peer
         (self.rejecting if overloaded else self.connections).add(driver)
         self._by_address[host] += 1
         driver.on_closed = partial(self._release, host)
