@@ -10,6 +10,8 @@ table, or a clause, allows. The pieces, from the wire up:
   `followed` tells of PDUs.
 - `recipes`: how a peer is brought into a state; `trial`: the verbs of a case (`drive`, `send`, `expect`).
 - `emitted/`: what holds of everything a peer sends, EM-01 to EM-20, judged in every conversation by a `Watch`.
+- `operations`, `data_sets`: whole C-STORE, C-FIND and C-GET for cases that need one on the way.
+- `process`: what the peer's process uses, where its pid is known.
 - `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
 - `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.

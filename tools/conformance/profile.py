@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
-from .commands import STUDY_ROOT_FIND
+from .commands import STUDY_ROOT_FIND, STUDY_ROOT_GET
 from .frames import CT_IMAGE_STORAGE, IMPLICIT, VERIFICATION
 
 NEEDS = {
     "verification": (VERIFICATION, "it accepts Verification"),
     "storage": (CT_IMAGE_STORAGE, "it accepts CT Image Storage"),
     "find": (STUDY_ROOT_FIND, "it accepts Study Root Find"),
+    "get": (STUDY_ROOT_GET, "it accepts Study Root Get"),
     "can_release": ("", "it can start a release as acceptor"),
     "checks_called": ("", "it checks called AE titles"),
     "checks_calling": ("", "it checks calling AE titles"),

@@ -12,6 +12,8 @@ SECTIONS = (
     "associate_rq",
     "associate_ac",
     "associate_rj",
+    "p_data",
+    "maximum_length",
     "release",
     "negotiation",
     "user_identity",
