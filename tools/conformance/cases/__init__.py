@@ -15,6 +15,7 @@ SECTIONS = (
     "p_data",
     "maximum_length",
     "release",
+    "abort",
     "negotiation",
     "user_identity",
     "emitted",
