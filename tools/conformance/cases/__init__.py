@@ -18,6 +18,9 @@ SECTIONS = (
     "abort",
     "negotiation",
     "user_identity",
+    "command_sets",
+    "command_responses",
+    "command_operations",
     "emitted",
 )
 
