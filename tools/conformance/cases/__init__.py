@@ -21,6 +21,8 @@ SECTIONS = (
     "command_sets",
     "command_responses",
     "command_operations",
+    "robustness",
+    "floods",
     "emitted",
 )
 
