@@ -45,6 +45,8 @@ def silent_peer() -> Iterator[int]:
         async with acceptor(silent) as port:
             ready.set()
             await done.wait()
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=LIMIT)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from .case import Case
 from .endings import Skip, Undriven
+from .link import Link
 from .reading import Assembler, read
 from .results import Event, Exchange, Result
 from .settings import Settings
@@ -48,6 +49,7 @@ async def _play(trial: Trial, exchange: Exchange) -> None:
     for event in exchange.events:
         if not begun and event.at >= exchange.stimulus_at and trial.links:
             begun = True
+            await _caught_up(trial, trial.link, seen[len(trial.links) - 1])
             trial.mark()
             trial.exchange.states = trial.track.follower.states
             trial.exchange.stimulus_at = trial.recording.now
@@ -78,7 +80,7 @@ async def _do(trial: Trial, event: Event, seen: int) -> None:
     if event.connection >= len(trial.links):
         raise Undriven(f"connection {event.connection} was not opened")
     link = trial.links[event.connection]
-    await link.until(lambda: len(link.track.pdus) + link.track.closed >= seen, trial.settings.react)
+    await _caught_up(trial, link, seen)
     if event.kind == "sent":
         if event.digest:
             raise Skip(f"{event.length} bytes were sent, of which the first {len(event.data)} were kept")
@@ -90,6 +92,10 @@ async def _do(trial: Trial, event: Event, seen: int) -> None:
         await link.until(lambda: link.track.closed, trial.settings.react)
     elif event.kind in ("our-rst", "our-close"):
         await link.reset()
+
+
+async def _caught_up(trial: Trial, link: Link, seen: int) -> None:
+    await link.until(lambda: len(link.track.pdus) + link.track.closed >= seen, trial.settings.react)
 
 
 def traces(events: Iterable[Event]) -> dict[int, list[Token]]:
