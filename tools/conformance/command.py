@@ -17,6 +17,8 @@ COMMANDS = {
     "probe": ("probe", "measure a peer into a profile: HOST PORT [-o peer.toml]"),
     "list": ("listing", "the cases, their clauses and levels: [SELECTOR...] [--json]"),
     "repro": ("repro", "a case or a trace once more, told step by step: ID|TRACE.json [HOST PORT] [--emit-py FILE]"),
+    "diff": ("comparing", "what differs between two runs: A.json B.json"),
+    "matrix": ("side_by_side", "many peers side by side, in one page: RUN.json... [-o index.html]"),
     "schema": ("schema", "the JSON Schema of what --json and --trace write"),
     "baseline": ("baseline", "what a peer is expected to fail: update|check PEER.xfail.toml RUN.json..."),
     "proxy": ("proxy", "stand between two peers and judge both: --listen PORT --to HOST:PORT"),

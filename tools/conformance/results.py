@@ -290,6 +290,11 @@ class RunResult:
     again: str = ""
     """The command that repeats a case, with {id} for its id."""
 
+    @property
+    def program(self) -> str:
+        """The tester's name and version, without those of its libraries."""
+        return self.tool.partition("\n")[0]
+
     def count(self, outcome: Outcome, level: Level | None = None) -> int:
         """How many cases came out so."""
         return sum(each.outcome is outcome and level in (None, each.level) for each in self.results)

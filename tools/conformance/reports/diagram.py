@@ -52,7 +52,8 @@ def told(exchange: Exchange) -> list[str]:
         ("skipped", exchange.skipped),
         ("error", exchange.error.strip()),
     )
-    return [f"{name:<9} {words}" for name, words in rows if words]
+    found = [f"{name:<9} {words}" for name, words in rows if words]
+    return [*found, *(f"besides   {each.id} at +{each.at:.3f}: {each.what}" for each in exchange.findings)]
 
 
 def exchange_diagram(exchange: Exchange, *, dumps: bool = False) -> list[str]:

@@ -72,7 +72,7 @@ def _opened(root: Element, run: RunResult, name: str, counts: dict[str, str]) ->
     suite = SubElement(root, "testsuite", name=name, **counts)
     if run.started:
         suite.set("timestamp", run.started[:19])
-    facts = {"peer": run.peer, "mode": run.mode, "tool": run.tool, "edition": run.edition}
+    facts = {"peer": run.peer, "mode": run.mode, "tool": run.program, "edition": run.edition}
     _properties(suite, facts.items())
     return suite
 

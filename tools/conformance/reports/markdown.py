@@ -38,7 +38,7 @@ def _lines(run: RunResult) -> Iterator[str]:
     yield from _expectations(run)
     yield from _clauses(run)
     yield from _skipped(run)
-    yield f"\n{run.tool}; Table 9-10 of PS3.8 {run.edition}; {run.started}"
+    yield f"\n{run.program}; Table 9-10 of PS3.8 {run.edition}; {run.started}"
 
 
 def _verdict(run: RunResult) -> str:

@@ -156,7 +156,7 @@ def _text(code: int, words: str) -> bytes:
 
 def _header(run: RunResult, result: Result) -> bytes:
     about = f"{result.id} {result.title}; the peer was {run.peer}; {run.started}"
-    options = _text(_COMMENT, about) + _text(_USER_APPLICATION, run.tool or "dulcet conformance") + _END
+    options = _text(_COMMENT, about) + _text(_USER_APPLICATION, run.program or "dulcet conformance") + _END
     return _block(_SHB, struct.pack("<LHHq", 0x1A2B3C4D, 1, 0, -1) + options)
 
 
