@@ -3,6 +3,7 @@
 Colours stand as attributes, which every viewer reads, and a class beside them, with which a page may say otherwise.
 """
 
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 
@@ -12,8 +13,8 @@ def canvas(width: float, height: float, **attributes: str) -> Element:
     return Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "viewBox": box, **attributes})
 
 
-def add(parent: Element, tag: str, text: str = "", **attributes: object) -> Element:
-    """An element in another; `class_` is its class, `_` in names a hyphen."""
+def add(parent: Element, tag: str, text: str = "", **attributes: Any) -> Element:
+    """An element in another; `class_` is its class, `_` in names a hyphen, values are texts and numbers."""
     named = {name.rstrip("_").replace("_", "-"): _value(value) for name, value in attributes.items()}
     element = SubElement(parent, tag, named)
     element.text = printable(text) or None

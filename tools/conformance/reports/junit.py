@@ -5,7 +5,7 @@ expected in vain fails. The form is the one that Jenkins, GitLab and GitHub read
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -26,7 +26,7 @@ def document(run: RunResult) -> bytes:
     suites = [(clause, [each for each in run.results if each.clauses[0] == clause]) for clause in clauses]
     faults = {"nothing could be judged": run.sanity, "at the end the peer is not well": run.end_sanity}
     faults = {words: fault for words, fault in faults.items() if fault}
-    root = Element("testsuites", name=NAME, **_counts(run.results, run.seconds, len(faults)))
+    root = Element("testsuites", {"name": NAME, **_counts(run.results, run.seconds, len(faults))})
     for words, fault in faults.items():
         _sanity(root, run, words, fault)
     for clause, results in suites:
@@ -69,7 +69,7 @@ def _suite(root: Element, run: RunResult, clause: str, results: Sequence[Result]
 
 
 def _opened(root: Element, run: RunResult, name: str, counts: dict[str, str]) -> Element:
-    suite = SubElement(root, "testsuite", name=name, **counts)
+    suite = SubElement(root, "testsuite", {"name": name, **counts})
     if run.started:
         suite.set("timestamp", run.started[:19])
     facts = {"peer": run.peer, "mode": run.mode, "tool": run.program, "edition": run.edition}
@@ -143,7 +143,7 @@ def _details(result: Result) -> Iterator[str]:
             yield exchange.error
 
 
-def _properties(parent: Element, facts: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> None:
+def _properties(parent: Element, facts: Iterable[tuple[str, str]]) -> None:
     element = SubElement(parent, "properties")
     for name, value in facts:
         SubElement(element, "property", name=name, value=_clean(value))

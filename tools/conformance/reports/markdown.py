@@ -69,9 +69,10 @@ def _expectations(run: RunResult) -> Iterator[str]:
     told = [each for each in run.results if each.expectation]
     if told:
         yield "\n### Baseline\n"
-        rows = [(each.expectation, each.id, literal(each.signature), literal(each.expected_why)) for each in told]
         order = [Expectation.XPASS, Expectation.DRIFT, Expectation.EXPIRED, Expectation.XFAIL]
-        yield from table(("", "case", "seen", "why"), sorted(rows, key=lambda row: order.index(row[0])))
+        told.sort(key=lambda each: order.index(each.expectation))
+        rows = [(each.expectation, each.id, literal(each.signature), literal(each.expected_why)) for each in told]
+        yield from table(("", "case", "seen", "why"), rows)
 
 
 def _clauses(run: RunResult) -> Iterator[str]:

@@ -128,7 +128,7 @@ def _ip(addresses: tuple[bytes, bytes], length: int) -> bytes:
 def _checksum(data: bytes) -> int:
     """Of RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

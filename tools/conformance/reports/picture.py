@@ -7,6 +7,7 @@ a tester cannot reach hatched, those that were not run white. In the HTML report
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from ....spec.upper_layer import load
@@ -42,6 +43,7 @@ GREY, WHITE, HATCH, INK, QUIET = "#e4e7eb", "#ffffff", "url(#hatch)", "#1c2330",
 LONGEST = 15
 """Characters of a reaction that fit into a cell."""
 
+Attributes = dict[str, Any]
 Link = Callable[[Cell], str]
 """Where a cell leads to; nothing where it leads nowhere."""
 
@@ -182,7 +184,7 @@ def ground(group: Element, box: Box, filled: bool, judged: dict[str, Result], ro
     x, y, width, height = box
     right, bottom = x + width, y + height
     corners = {"A": f"{x},{y} {right},{y} {x},{bottom}", "R": f"{right},{y} {right},{bottom} {x},{bottom}"}
-    sides = {"x": x, "y": y, "width": width, "height": height}
+    sides: Attributes = {"x": x, "y": y, "width": width, "height": height}
     either = sorted(judged.keys() | roles)
     if len(either) < 2:
         outcome = judged[either[0]].outcome if judged else None
@@ -191,7 +193,7 @@ def ground(group: Element, box: Box, filled: bool, judged: dict[str, Result], ro
         for role in either:
             paint = _paint(judged[role].outcome if role in judged else None, filled, True)
             add(group, "polygon", points=corners[role], **paint)
-        diagonal = {"x1": right, "y1": y, "x2": x, "y2": bottom}
+        diagonal: Attributes = {"x1": right, "y1": y, "x2": x, "y2": bottom}
         add(group, "line", **diagonal, stroke="#ffffff", stroke_width=1, class_="grid")
     add(group, "rect", **sides, fill="none", stroke="#ffffff", stroke_width=2, class_="grid")
 
@@ -248,7 +250,7 @@ def _legend(svg: Element, y: float, words: str) -> None:
     entries += [("not-run", WHITE, "not run"), ("unreachable", HATCH, "not drivable"), ("empty", GREY, "empty cell")]
     x = 0.0
     for class_, fill, text in entries:
-        box = {"x": x + 1, "y": y, "width": 18, "height": 14, "rx": 3}
+        box: Attributes = {"x": x + 1, "y": y, "width": 18, "height": 14, "rx": 3}
         add(svg, "rect", **box, fill=fill, stroke="#aab2bf", class_=f"{class_} swatch")
         _text(svg, text, x + 25, y + 11, 11)
         x += 44 + 6.6 * len(text)

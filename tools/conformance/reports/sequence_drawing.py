@@ -3,6 +3,7 @@
 Narrow enough for a phone. Beside the peer stand the states that the oracle thought possible after each step.
 """
 
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from .drawing import add, canvas
@@ -46,7 +47,7 @@ def _lifelines(svg: Element, height: float) -> None:
 
 
 def _begins(svg: Element, y: float) -> None:
-    line = {"y1": y + 8, "y2": y + 8, "stroke": "#b6bdc9", "stroke_dasharray": "2 4", "class_": "life"}
+    line: dict[str, Any] = {"y1": y + 8, "y2": y + 8, "stroke": "#b6bdc9", "stroke_dasharray": "2 4", "class_": "life"}
     add(svg, "line", x1=4, x2=TESTER + 52, **line)
     add(svg, "line", x1=PEER - 52, x2=WIDTH - 4, **line)
     _text(svg, "the case itself begins", (TESTER + PEER) / 2, y + 12, "quiet middle")

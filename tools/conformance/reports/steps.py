@@ -119,7 +119,7 @@ def _pdus(event: Event, connection: _Connection, stimulus: bool) -> Iterator[Ste
         before = 0
         label = " ".join([f"{pdu.type:02X} {pdu.name}", *_fragments(record)])
         length = int.from_bytes(pdu.raw[2:HEADER], "big")
-        more = {"length": length, "remark": told, "data": raw, "decoded": tuple(lines(1, record))[1:]}
+        more: dict[str, Any] = {"length": length, "remark": told, "data": raw, "decoded": tuple(lines(1, record))[1:]}
         yield _step(event, "pdu", label, stimulus, fault=pdu.fault, **more)
     if rest := event.data[used:] if pdus else event.data:
         shown = event.length - used
