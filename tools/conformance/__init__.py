@@ -16,7 +16,10 @@ table, or a clause, allows. The pieces, from the wire up:
 - `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
 - `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
-- `runner`: order, health checks, suspects run alone; `reports/`: terminal, JSON and more.
+- `runner`: order, health checks, suspects run alone; `baseline`: failures that are expected.
+- `reports/`: terminal, JSON, JUnit, Markdown, page, picture, captures, traces, draft statement; `steps` is an exchange
+  as they all draw it. `clauses`: what the clauses say, in short words.
+- `replay` and `script` repeat what was recorded (`repro`); `comparing` and `side_by_side` read several runs.
 - `overhearing`: an association between two peers, both judged and neither touched; from a file
   (`captures/`, `capture`) or from between them (`proxy`).
 - `command` and the modules it names: the command line.

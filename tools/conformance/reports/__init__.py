@@ -18,6 +18,7 @@ REPORTS = {
     "svg": ("picture", "FILE", "Table 9-10 as a picture: what was judged, and how it came out"),
     "html": ("page", "FILE", "all of it in one page that needs no network (dulcet[conformance])"),
     "pcap": ("pcapng", "DIR", "a capture of each case, for Wireshark"),
+    "statement": ("statement", "FILE", "draft tables for a conformance statement (PS3.2 N.7.3.1), as observed"),
     "trace": ("traces", "DIR", "a JSON report of each case, for repro"),
 }
 """Option without its dashes: module, what the help calls its value, and what it writes."""
