@@ -48,6 +48,7 @@ def told(exchange: Exchange) -> list[str]:
         ("seen", f"{text(exchange.seen)} ({exchange.reaction}{closing})"),
         ("why", exchange.why),
         ("strictly", exchange.strict_fault),
+        ("growth", exchange.growth),
         ("undriven", exchange.undriven),
         ("skipped", exchange.skipped),
         ("error", exchange.error.strip()),

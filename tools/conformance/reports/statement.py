@@ -99,6 +99,7 @@ def _behaviour(result: Result, exchange: Exchange) -> str:
     after = {
         Health.OK: "takes the next association",
         Health.SLOW: "takes the next association, slowly",
+        Health.GROWTH: "takes the next association, and keeps resources of this one",
         Health.BLOCKED: f"takes no association for {result.health_seconds:.0f} s",
         Health.DEAD: "takes no association any more",
     }.get(result.health, "")
