@@ -10,6 +10,7 @@ runs it: on an event loop that is there already, on one of its own until a signa
 """
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -57,6 +58,7 @@ class SCP(Provider):
 
     async def _serve(self, host: str, port: int, ready: Callable[[Server], None] | None) -> None:
         server = await self.start(host, port)
+        gc.freeze()  # what is loaded by now stays, and need not be looked at whenever garbage is collected
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, server.request_stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from bench.cases import CASES
 from dulcet.tools import cli, table
 from dulcet.tools.exit_codes import ExitCode
 
@@ -131,3 +132,18 @@ def test_scripts_parse(script: str) -> None:
     assert shutil.which(shell)
     ran = subprocess.run([shell, "-n", ROOT / script], capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_what_is_said_to_be_measured_is_what_the_benchmark_measures() -> None:
+    """Figures are of one machine and one day; the cases, whom they are beside and what is to be reached are not."""
+    told = [row for row in rows("| measured |") if row[0]]
+    measured = {(case.words, goal.against) for case in CASES.values() for goal in case.goals if goal.reach is not None}
+    assert {(words, beside) for words, beside, *_ in told} == measured
+    for words, beside, *_, reach in told:
+        goals = [
+            f"{'≥' if goal.at_least else '≤'} {goal.reach:g}"
+            for case in CASES.values()
+            for goal in case.goals
+            if (case.words, goal.against) == (words, beside) and goal.reach is not None
+        ]
+        assert reach == ", ".join(dict.fromkeys(goals))

@@ -53,13 +53,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             found = [curves.measure(curve, place, say) for curve in curves.CURVES]
             print("\n\n".join(curve.text() for curve in found))
             written["curves"] = [curve.record() for curve in found]
-    if asked.micro:
-        written["micro"] = micro.measure(rounds=3 if asked.quick else 15)
-        print(micro.text(written["micro"]))
-    if asked.json:
-        asked.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
-    if asked.svg:
-        asked.svg.write_text(chart.svg(outcomes))
+        if asked.micro:
+            written["micro"] = micro.measure(rounds=3 if asked.quick else 15)
+            print(micro.text(written["micro"]))
+        if asked.json:
+            asked.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+        if asked.svg:
+            asked.svg.write_text(chart.svg(outcomes))
     say(f"{time.monotonic() - begin:.0f} s")
 
 

@@ -93,10 +93,10 @@ def idle(count: int, what: Literal["memory", "echo"]) -> Callable[[Program], Ope
             number = count // 10 if place.quick else count
             limits = ("--max-connections", number + 100, "--max-associations", number + 100)
             with place.serving(storescp("--ignore", *limits)(place, of, port), port, of.environment) as process:
+                place.press("echo", port, messages=1, associations=1)
+                before = resident(process.pid, "VmRSS")  # once: what was given back is mostly kept for the next time
 
                 def once() -> float:
-                    place.press("echo", port, messages=1, associations=1)
-                    before = resident(process.pid, "VmRSS")
                     with held(place, port, number) as counted:
                         memory = resident(process.pid, "VmRSS") - before
                     return memory if what == "memory" else float(counted["echo_ms"])
