@@ -142,18 +142,10 @@ class Request(Message):
     message_id: int
     """Tells this operation from the others outstanding."""
 
-    @property
-    def sop_class_uid(self) -> str:
-        """The SOP class it is about, whether the message calls it affected or requested."""
-        name = "affected_sop_class_uid" if hasattr(self, "affected_sop_class_uid") else "requested_sop_class_uid"
-        uid: str = getattr(self, name)
-        return uid
-
-    @property
-    def sop_instance_uid(self) -> str | None:
-        """The SOP instance it is about, affected or requested; None if it names none."""
-        named = getattr(self, "affected_sop_instance_uid", None)
-        return named or getattr(self, "requested_sop_instance_uid", None)
+    sop_class_uid: str
+    """The SOP class it is about, whether the message calls it affected or requested."""
+    sop_instance_uid: str | None
+    """The SOP instance it is about, affected or requested; None if it names none."""
 
     def response(self, status: int, **elements: Any) -> "Response":
         """The response to this request: Message ID Being Responded To and what must be equal are filled in.
@@ -270,7 +262,7 @@ def _plain(command_field: int) -> tuple[tuple[Any, Any, Any], ...]:
     echoed = {
         kind._elements[name]: getattr(request, other) for name, other in _ECHOED.items() if name in kind._elements
     }
-    getters = {number: each.fget if isinstance(each, property) else each.__get__ for number, each in echoed.items()}
+    getters = {number: each.__get__ for number, each in echoed.items()}
     getters[kind._elements["message_id_being_responded_to"]] = request.message_id.__get__
     plan = [(put, getters.get(number), absent) for number, put, absent in kind._slots if number != STATUS]
     return (*plan, (kind._put_dataset_follows, None, kind.data_set == "always"))
@@ -304,10 +296,10 @@ def _class(command_field: int) -> Any:
     kind._put_dataset_follows = kind.dataset_follows.__set__
     if message.is_response:
         kind._put_status = kind.status.__set__
-    for name in ("sop_class_uid", "sop_instance_uid"):  # the slot itself where there is one: 0.4 us less each time
-        slots = [slot for slot in (f"affected_{name}", f"requested_{name}") if slot in kind._elements]
-        if base is Request and len(slots) == 1:
-            setattr(kind, name, getattr(kind, slots[0]))
+    for name in ("sop_class_uid", "sop_instance_uid"):  # of a request, one slot: 0.4 us less than a property each time
+        slots = [getattr(kind, slot) for slot in (f"affected_{name}", f"requested_{name}") if slot in kind._elements]
+        if base is Request:
+            setattr(kind, name, slots[0] if slots else None)
     kind._writers = {
         follows: layouts.writers(
             [(each.element.number, getattr(kind, each.element.attribute).__get__, each.mark == "M") for each in fields],
