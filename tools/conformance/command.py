@@ -21,6 +21,7 @@ COMMANDS = {
     "matrix": ("side_by_side", "many peers side by side, in one page: RUN.json... [-o index.html]"),
     "schema": ("schema", "the JSON Schema of what --json and --trace write"),
     "baseline": ("baseline", "what a peer is expected to fail: update|check PEER.xfail.toml RUN.json..."),
+    "fuzz": ("fuzz", "random conversations with an acceptor, the smallest that fails: HOST PORT"),
     "proxy": ("proxy", "stand between two peers and judge both: --listen PORT --to HOST:PORT"),
     "capture": ("capture", "judge the associations in a capture, both sides: FILE.pcapng|pcap"),
     "explain": ("listing", "a case: what is sent, what is allowed, and why: ID"),

@@ -2,6 +2,8 @@
 
 A peer may judge a PDU on its first six bytes, and abort before the rest has come. So when an A-ABORT is seen while a
 PDU to the peer has only begun, the event of that PDU counts as having happened; it is not told again when it is whole.
+A peer may also be lenient, and take a malformed PDU of a known type as a valid one: the table has nothing against it,
+and what a clause has stands in the catalogue.
 """
 
 from collections.abc import Iterable
@@ -31,7 +33,7 @@ class Followed:
             if self._told_early:
                 self._told_early = False
             else:
-                self.follower.sent(pdu.event)
+                self.follower.sent(*pdu.events)
 
     def saw(self, pdu: Seen) -> None:
         """A PDU of the peer."""

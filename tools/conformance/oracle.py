@@ -186,7 +186,7 @@ class Follower:
 
     def __init__(self, role: str, state: str) -> None:
         self._role = role
-        self._events: list[str] = []
+        self._events: list[tuple[str, ...]] = []
         self._places = {(state, 0)}
 
     @property
@@ -200,10 +200,16 @@ class Follower:
         """Whether the table allows all that was seen."""
         return bool(self._places)
 
-    def sent(self, event: str) -> None:
-        """The tester made an event happen; the peer may take it from now on."""
+    @property
+    def rested(self) -> bool:
+        """Whether it may have taken all that was sent, and owe nothing: no PDU, and no answer of its user."""
+        last = len(self._events)
+        return any(consumed == last and state not in _ANSWERS for state, consumed in self._silently(self._places))
+
+    def sent(self, *events: str) -> None:
+        """The tester made an event happen; the peer may take it from now on, as any of these."""
         if len(self._events) < MOST_PENDING:
-            self._events.append(event)
+            self._events.append(events)
         else:
             self._places = set()
 
@@ -242,8 +248,9 @@ class Follower:
         if state == _CLOSED:
             return
         if consumed < len(self._events):
-            for _, outcome in outcomes(self._events[consumed], state, self._role):
-                yield shown(outcome), (outcome.next, consumed + 1)
+            for event in self._events[consumed]:
+                for _, outcome in outcomes(event, state, self._role):
+                    yield shown(outcome), (outcome.next, consumed + 1)
         for event in _LOCAL.get(state, ()):
             for _, outcome in outcomes(event, state, self._role):
                 yield shown(outcome), (outcome.next, consumed)

@@ -76,6 +76,11 @@ class Seen:
         return "Evt19" if self.fault else _EVENTS.get(self.type, "Evt19")
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """The events that it may be at a receiver: one that is lenient takes what the strict codec refuses as valid."""
+        return tuple(dict.fromkeys((self.event, _EVENTS.get(self.type, self.event))))
+
+    @property
     def byte(self) -> tuple[int, int, int]:
         """The last three bytes of the body of a ten-byte PDU: result, source, reason; zeros where it is shorter."""
         low = self.body[1:4].ljust(3, b"\0")

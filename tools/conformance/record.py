@@ -102,6 +102,11 @@ class Track:
         """The messages of which the peer has sent a part."""
         return self._assembled.unfinished
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether what we sent can no longer be cut into PDUs, so that nobody knows what the peer makes of it."""
+        return bool(self._ours.lost)
+
     def sent(self, data: bytes) -> None:
         """Bytes left."""
         self.sent_bytes += len(data)
