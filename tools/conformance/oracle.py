@@ -44,6 +44,8 @@ _ANSWERS = {"Sta3": ("Evt7", "Evt8"), "Sta8": ("Evt14",), "Sta9": ("Evt14",), "S
 _CLOSED = "Sta1"
 MOST_PENDING = 256
 """Events that may wait at a peer while its state is still followed; behind a longer queue it is anybody's guess."""
+ENOUGH_ABORTS = 3
+"""A-ABORTs after which a peer may answer no more in Sta13: AA-7 has no end, and a peer need not be made to talk."""
 _MESSAGE_KINDS = ("DATA", "RSP", "REQ")
 """Tokens that are P-DATA-TF on the wire."""
 
@@ -188,6 +190,7 @@ class Follower:
         self._role = role
         self._events: list[tuple[str, ...]] = []
         self._places = {(state, 0)}
+        self._aborts = 0
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -216,6 +219,7 @@ class Follower:
     def saw(self, token: Token) -> None:
         """The peer showed something."""
         kind = "DATA" if token.kind in _MESSAGE_KINDS else token.kind
+        self._aborts += kind == "A"
         before = self._silently(self._places)
         self._places = {
             place
@@ -248,6 +252,8 @@ class Follower:
         if state == _CLOSED:
             return
         if consumed < len(self._events):
+            if state == "Sta13" and self._aborts >= ENOUGH_ABORTS:
+                yield None, (state, consumed + 1)
             for event in self._events[consumed]:
                 for _, outcome in outcomes(event, state, self._role):
                     yield shown(outcome), (outcome.next, consumed + 1)
