@@ -48,7 +48,7 @@ def scripted(script: Script) -> Iterator[int]:
         thread.join(10.0)
 
 
-async def unexpected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deaf_to: int = 0) -> bool:
+async def unexpected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deaf_to: int = -1) -> bool:
     """Do what a right acceptor does with an ordinary association, up to a PDU that is to be answered with A-ABORT.
 
     False where the association ended without one; PDUs of the type `deaf_to` are passed over.
@@ -105,7 +105,7 @@ def test_a_wrong_peer_is_found_and_shrunk_to_one_step() -> None:
 
 def test_the_same_seed_finds_the_same() -> None:
     with scripted(deaf) as port:
-        assert search(port).run(100, 7).steps == search(port).run(100, 7).steps  # type: ignore[union-attr]
+        assert search(port).run(100, 1).steps == search(port).run(100, 1).steps  # type: ignore[union-attr]
 
 
 def test_an_always_on_assertion_is_an_invariant() -> None:
