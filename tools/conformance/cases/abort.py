@@ -3,6 +3,7 @@
 An A-ABORT ends the association whatever its fields say (AA-3); nothing is sent behind one's own but more of them.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import commands, data_sets, frames, operations
@@ -149,7 +150,7 @@ async def _(trial: "Trial") -> None:
 
 # ---- aborts that a peer gives ----
 
-_PROVOKING = {
+_PROVOKING: dict[str, tuple[Callable[[], bytes], int]] = {
     "a type that does not exist": (lambda: frames.pdu(0x47, bytes(4)), 1),
     "a PDU that is not expected": (frames.associate_ac, 2),
     "a value that is invalid": (lambda: frames.p_data(bytes(4)), 6),

@@ -24,7 +24,7 @@ GOES_ON = f"RLRQ | REQ | {ABORTS}"
 Response = dict[int, Value]
 
 
-def _response(trial: "Trial", change: Callable[[Response], None], context_id: int | None = None) -> bytes:
+def _response(trial: "Trial", change: Callable[[Response], object], context_id: int | None = None) -> bytes:
     """The response to the last request, changed."""
     message = trial.track.messages[-1]
     elements = commands.response_elements(message.elements)
@@ -75,7 +75,7 @@ async def _(trial: "Trial") -> None:
 )
 async def _(trial: "Trial") -> None:
     await trial.drive("Sta6")
-    await trial.send(_response(trial, lambda elements: elements.pop(STATUS) and None))
+    await trial.send(_response(trial, lambda elements: elements.pop(STATUS)))
     await trial.expect()
 
 

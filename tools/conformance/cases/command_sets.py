@@ -41,6 +41,13 @@ LENGTH_TO_END, UNKNOWN_ELEMENT = 0x0001, 0x0F42
 UNKNOWN_FIELD = 0x0077
 """A command field that Table E.1-1 does not have."""
 N_GET, REQUESTED_SOP_CLASS, REQUESTED_SOP_INSTANCE = 0x0110, 0x0003, 0x1001
+_GET_OF_VERIFICATION: commands.Elements = {
+    REQUESTED_SOP_CLASS: frames.VERIFICATION,
+    COMMAND_FIELD: N_GET,
+    MESSAGE_ID: 1,
+    DATA_SET_TYPE: NO_DATA_SET,
+    REQUESTED_SOP_INSTANCE: f"{frames.VERIFICATION}.1",
+}
 
 ELEMENTS = commands.echo_elements()
 PARTS = [element(*pair) for pair in ELEMENTS.items()]
@@ -191,15 +198,7 @@ _ROWS: tuple[tuple[str, str, bytes, str, str, str], ...] = (
     (
         "CMD-39",
         "N-GET-RQ of a SOP class that has no N-GET",
-        command(
-            {
-                REQUESTED_SOP_CLASS: frames.VERIFICATION,
-                COMMAND_FIELD: N_GET,
-                MESSAGE_ID: 1,
-                DATA_SET_TYPE: NO_DATA_SET,
-                REQUESTED_SOP_INSTANCE: f"{frames.VERIFICATION}.1",
-            }
-        ),
+        command(_GET_OF_VERIFICATION),
         UNRECOGNIZED,
         "S",
         OPERATION_UNKNOWN,

@@ -5,7 +5,7 @@ go of what has ended, and does not grow (with --pid it is measured: `process`).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ DRIFT, DRIFT_SECONDS = 2.0, 0.1
 
 def _half(trial: "Trial") -> bytes:
     """The beginning of a PDU that belongs to the peer's state."""
-    wholes = {
+    wholes: dict[str, Callable[[], bytes]] = {
         "Sta2": lambda: request(trial),
         "Sta5": lambda: acceptance(trial),
         "Sta7": frames.release_rp,
