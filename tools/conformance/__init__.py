@@ -22,7 +22,7 @@ table, or a clause, allows. The pieces, from the wire up:
 - `replay` and `script` repeat what was recorded (`repro`); `comparing` and `side_by_side` read several runs.
 - `overhearing`: an association between two peers, both judged and neither touched; from a file
   (`captures/`, `capture`) or from between them (`proxy`).
-- `fuzzing/`, `fuzz`: random conversations with a live peer, shrunk by hypothesis.
+- `fuzzing/`, `fuzz`: random conversations with a live peer, shrunk by hypothesis; `words`: all the short ones.
 - `command` and the modules it names: the command line.
 
 To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,

@@ -22,6 +22,7 @@ COMMANDS = {
     "schema": ("schema", "the JSON Schema of what --json and --trace write"),
     "baseline": ("baseline", "what a peer is expected to fail: update|check PEER.xfail.toml RUN.json..."),
     "fuzz": ("fuzz", "random conversations with an acceptor, the smallest that fails: HOST PORT"),
+    "words": ("words", "every short word of PDU events from every stable state: HOST PORT, or -- COMMAND..."),
     "proxy": ("proxy", "stand between two peers and judge both: --listen PORT --to HOST:PORT"),
     "capture": ("capture", "judge the associations in a capture, both sides: FILE.pcapng|pcap"),
     "explain": ("listing", "a case: what is sent, what is allowed, and why: ID"),

@@ -42,8 +42,18 @@ class Verdict:
         return bool(self.rule)
 
 
-async def converse(steps: Sequence[Step], state: str, peer: Subject, settings: Settings) -> Verdict:
-    """Play it on a connection of its own, and see how the peer is afterwards.
+async def converse(
+    steps: Sequence[Step], state: str, peer: Subject, settings: Settings, *, number: int = 0, alone: bool = True
+) -> Verdict:
+    """Play it on a connection of its own.
+
+    Args:
+        steps: of the conversation.
+        state: where it begins.
+        peer: who is judged.
+        settings: of the conversation.
+        number: tells it apart from others at the same time.
+        alone: whether there are none, so that the peer's health afterwards is its doing, and is asked for.
 
     Raises:
         FaultOfTester: the tester itself failed.
@@ -58,11 +68,12 @@ async def converse(steps: Sequence[Step], state: str, peer: Subject, settings: S
             told["sent"], told["received"] = float(trial.track.sent_bytes), float(trial.track.received_bytes)
 
     roles = "A" if peer.role == ACCEPTOR else "R"
-    case = Case("X-01", "conversation", "a random conversation", roles, Level.M, ("PS3.8 Table 9-10",), script)
+    id_ = f"X-{number // 100 % 100:02}-{number % 100:02}"
+    case = Case(id_, "conversation", "a random conversation", roles, Level.M, ("PS3.8 Table 9-10",), script)
     exchange = await play(case, "", peer, settings)
     if exchange.error:
         raise FaultOfTester(exchange.error)
-    health, _ = await peer.health()
+    health = (await peer.health())[0] if alone else Health.UNKNOWN
     rule, why = _broken(exchange, health, strict=settings.strict)
     return Verdict(rule, why, exchange, told["latency"], told["received"] / max(told["sent"], 1.0), health)
 
@@ -71,7 +82,8 @@ async def _all(trial: Trial, steps: Sequence[Step], told: dict[str, float]) -> N
     for kind, segments in turns(steps):
         began = trial.recording.now
         if kind == SEND:
-            await trial.link.send([*trial.prefix, *segments], Delivery.WHOLE)
+            first, *rest = segments
+            await trial.link.send([b"".join([*trial.prefix, first]), *rest], Delivery.WHOLE)
             trial.prefix = []
         elif kind == FIN:
             trial.link.finish()

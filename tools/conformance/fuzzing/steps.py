@@ -44,7 +44,7 @@ def turns(steps: Iterable[Step]) -> list[tuple[str, list[bytes]]]:
             first, *rest = step.pieces or [b""]
             segments[-1:] = [segments[-1] + first, *rest]
         else:
-            found.append((step.kind, step.pieces))
+            found.append((step.kind, step.pieces or [b""] if step.kind == SEND else []))
     return found
 
 
