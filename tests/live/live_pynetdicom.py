@@ -44,7 +44,7 @@ def entity(options: dict[str, Any]) -> AE:
     """An application entity with the limits that were asked for."""
     ae = AE(ae_title=options.get("title", "PYNETDICOM"))
     ae.maximum_pdu_size = options.get("maximum_length", 16384)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 10
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = options.get("seconds", 10)
     return ae
 
 

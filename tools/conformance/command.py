@@ -62,6 +62,9 @@ def help_text() -> str:
         "selectors: an id (PD-18), a glob (S-A-*), a clause with all below it (ps3.8/9.3.5), sta6, evt19, level:M,",
         "tag:smoke, and !tag:slow for what is not wanted; of one kind they widen, of different kinds they narrow.",
         "",
+        "all there is against one peer, in both roles (its profile has host, port and requestor):",
+        "  dulcet conformance both --profile peer.toml --strict --robust --slow --allow-dos --jobs 4 --html run.html",
+        "",
         "exit codes:",
         *(f"  {code.value}  {words}" for code, words in MEANINGS.items()),
     ]

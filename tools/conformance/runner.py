@@ -109,7 +109,7 @@ class Runner:
                     return None
                 self._began(case)
                 result = await self.judge(case, alone=not many)
-                result.suspect = result.outcome is Outcome.FAILED and (many or self._unwell)
+                result.suspect = result.outcome in _SUSPECT and (many or self._unwell)
                 self._unwell |= _left_something(result)
                 self._run.results.append(result)
                 if not result.suspect:
@@ -128,7 +128,7 @@ class Runner:
             fresh = await self.judge(REGISTRY[result.id], alone=True)
             fresh.suspect = True
             fresh.runs, fresh.failures = fresh.runs + 1, fresh.failures + 1
-            if fresh.outcome is not Outcome.FAILED:
+            if fresh.outcome not in _SUSPECT:
                 fresh.reason = "it failed next to other cases, and not when run alone"
             self._run.results[self._run.results.index(result)] = fresh
             self._ended(fresh)
@@ -174,6 +174,10 @@ _ORDER = (
     Outcome.FAILED,
     Outcome.ERROR,
 )
+
+
+_SUSPECT = (Outcome.FAILED, Outcome.UNDRIVEN)
+"""What may be due to other cases: a peer with few places leaves the association that is one more waiting."""
 
 
 def blank(case: Case, role: str) -> Result:

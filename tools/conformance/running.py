@@ -6,7 +6,7 @@ import datetime
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..exit_codes import ExitCode, Failure
 from . import baseline, reports
@@ -24,6 +24,7 @@ from .safety import check_target
 from .selecting import SelectorError, select
 from .settings import Settings
 from .trigger import Command, Operator, Trigger
+from .trigger_http import HttpTrigger
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,9 +37,9 @@ def main(argv: Sequence[str]) -> int:
     options = parser(name).parse_intermixed_args(words)
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
-    if name == "both" and not (settings.profile.host and settings.profile.port and settings.profile.requestor):
-        raise Failure(ExitCode.USAGE, f"{options.profile} must have host, port and requestor (a list of words)")
-    command = command or settings.profile.requestor
+    command = command or ([] if name == "acceptor" else settings.profile.requestor)
+    if name == "both" and not (settings.profile.host and settings.profile.port and (command or options.trigger_http)):
+        raise Failure(ExitCode.USAGE, "both needs a --profile with host, port and requestor (a list of words)")
     try:
         chosen = {role: wanted(options, settings, role) for role in roles}
     except SelectorError as error:
@@ -109,7 +110,7 @@ class Session:
             await self._one(AcceptorPeer(self._settings), run, chosen["A"], terminal)
         if "R" in self._roles and not run.sanity:
             settings = self._listening()
-            async with RequestorPeer(settings, self._trigger(command, terminal)) as peer:
+            async with RequestorPeer(settings, self._trigger(command, terminal.console.print)) as peer:
                 await self._one(peer, run, chosen["R"], terminal, settings)
 
     async def _one(
@@ -133,18 +134,19 @@ class Session:
         port = self._options.listen
         return replace(self._settings, host=self._options.listen_host, port=port)
 
-    def _trigger(self, command: Sequence[str], terminal: Terminal) -> Trigger:
+    def _trigger(self, command: Sequence[str], tell: Callable[[str], None] = print) -> Trigger:
         if command:
             return Command(command)
-        tell = terminal.console.print if self._options.manual else (lambda _line: None)
-        return Operator(tell, self._options.wait)
+        if self._options.trigger_http:
+            return HttpTrigger(self._options.trigger_http, self._options.trigger_body)
+        return Operator(tell if self._options.manual else (lambda _line: None), self._options.wait)
 
     def _described(self, command: Sequence[str]) -> str:
         parts = []
         if "A" in self._roles:
             parts.append(f"{self._settings.host} port {self._settings.port}, {self._settings.called}")
         if "R" in self._roles:
-            parts.append(" ".join(command) or "operated by hand")
+            parts.append(self._trigger(command).description)
         return "; ".join(parts)
 
 
@@ -185,6 +187,12 @@ def parser(name: str) -> argparse.ArgumentParser:
             "--listen", metavar="PORT", type=int, default=0, help="where the peer dials; 0 is any free port"
         )
         made.add_argument("--listen-host", metavar="HOST", default="127.0.0.1", help="on which address (%(default)s)")
+        made.add_argument(
+            "--trigger-http", metavar="URL", help="a POST to it makes the peer dial; placeholders as in COMMAND"
+        )
+        made.add_argument(
+            "--trigger-body", metavar="TEXT", default="", help="of the POST, with the same placeholders (none)"
+        )
         made.add_argument(
             "--manual", action="store_true", help="tell an operator at the peer what to dial, case by case"
         )

@@ -1,5 +1,7 @@
 """What makes a requestor dial: a command for each case, an operator who is told which button to press, or nobody.
 
+(An HTTP server that is asked is `trigger_http`, the page that an operator looks at is `manual_page`.)
+
 A command is a list of words with the placeholders `{host}`, `{port}`, `{aet}` and `{case}`; no shell sees it. Its exit
 code and the end of its output are recorded, and never judged: there are requestors that return 0 after an abort.
 """
@@ -61,7 +63,7 @@ class Command:
             OSError: there is no such program.
         """
         values = {"host": host, "port": str(port), "aet": aet, "case": case}
-        words = [_filled(word, values) for word in self._words]
+        words = [filled(word, values) for word in self._words]
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.DEVNULL,
@@ -72,7 +74,8 @@ class Command:
         return Running(process, tuple(words))
 
 
-def _filled(word: str, values: dict[str, str]) -> str:
+def filled(word: str, values: dict[str, str]) -> str:
+    """A word with its placeholders replaced."""
     for name in PLACEHOLDERS:
         word = word.replace(f"{{{name}}}", values[name])
     return word

@@ -17,7 +17,15 @@ RELEASE = "PS3.8 7.2"
 GIVE_UP_SECONDS = 90.0
 """For a requestor's user to give up waiting."""
 
-stimulus("RL-01", "A-RELEASE-RQ", lambda _: [frames.release_rq()], "RP", clause=(RELEASE, "PS3.8 9.3.6"), event="Evt12")
+stimulus(
+    "RL-01",
+    "A-RELEASE-RQ",
+    lambda _: [frames.release_rq()],
+    "RP",
+    clause=(RELEASE, "PS3.8 9.3.6"),
+    event="Evt12",
+    tags=("smoke",),
+)
 
 
 @case("RL-02", "reserved fields of A-RELEASE-RQ and -RP are FFH", roles="AR", level="M", clause="PS3.8 9.3.6")

@@ -1,0 +1,134 @@
+"""What makes a requestor dial: an HTTP server that is asked, with what goes wrong on the way."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from dulcet.services.scu import SCU
+from dulcet.tools.conformance.case import registry
+from dulcet.tools.conformance.exits import Exit, exit_code
+from dulcet.tools.conformance.requestor import RequestorPeer
+from dulcet.tools.conformance.results import Health, Outcome, RunResult
+from dulcet.tools.conformance.runner import Runner, new_run
+from dulcet.tools.conformance.trigger_http import HttpTrigger
+from dulcet.tools.exit_codes import Failure
+from peers import only, settings
+
+from dulcet import AssociationError, Entity, Timeouts
+
+Answer = Callable[[str, str, str], tuple[int, str]]
+"""Of path, body and Authorization: status and body."""
+
+
+@contextmanager
+def server(answer: Answer) -> Iterator[str]:
+    """Where a server listens that answers a POST like this."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            status, said = answer(self.path, body, self.headers.get("Authorization", ""))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as serving:
+        threading.Thread(target=serving.serve_forever, args=(0.02,)).start()
+        try:
+            yield f"127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+
+
+def echo(title: str, port: int) -> None:
+    with contextlib.suppress(AssociationError):  # what it makes of a wrong answer is seen on the wire
+        SCU("JUDGED", timeouts=Timeouts(artim=1.0)).echo(Entity(title, "127.0.0.1", port))
+
+
+def judged(trigger: HttpTrigger, *ids: str, **more: object) -> RunResult:
+    async def play() -> RunResult:
+        made = settings(**more)
+        run = new_run("test", "R", made)
+        async with RequestorPeer(made, trigger) as peer:
+            await Runner(peer, made, run).run([registry()[id_] for id_ in ids])
+        return run
+
+    return asyncio.run(play())
+
+
+def test_a_post_makes_the_peer_dial_and_its_password_is_not_told() -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def dial(path: str, body: str, authorization: str) -> tuple[int, str]:
+        asked.append((path, body, authorization))
+        title, port = body.split()
+        echo(title, int(port))
+        return 200, "done"
+
+    with server(dial) as place:
+        trigger = HttpTrigger(f"http://user:pass%20word@{place}/echo?case={{case}}", "{aet} {port}")
+        run = judged(trigger, "RL-09", "S-R-05-16", jobs=2)
+    assert {each.outcome for each in run.results} == {Outcome.PASSED}
+    assert {path.rpartition("=")[2] for path, _, _ in asked} == {"X-00", "RL-09", "S-R-05-16"}
+    assert {authorization for _, _, authorization in asked} == {"Basic dXNlcjpwYXNzIHdvcmQ="}
+    told = run.results[0].exchanges[0].trigger
+    assert told is not None
+    assert (told.exit_code, told.output) == (0, "200 OK done")
+    assert trigger.description == f"POST http://{place}/echo?case={{case}}"
+    assert "pass" not in " ".join(told.command)
+
+
+def test_what_the_server_says_is_recorded_and_not_judged() -> None:
+    def dial(_path: str, body: str, _authorization: str) -> tuple[int, str]:
+        title, port = body.split()
+        echo(title, int(port))
+        return 500, "association failed"
+
+    with server(dial) as place:
+        run = judged(HttpTrigger(f"http://{place}/", "{aet} {port}"), "RJ-03")
+    told = only(run).exchanges[0].trigger
+    assert told is not None
+    assert (only(run).outcome, told.exit_code) == (Outcome.PASSED, 1)
+    assert told.output == "500 Internal Server Error association failed"
+
+
+def test_a_server_that_does_not_make_it_dial_is_told() -> None:
+    with server(lambda *_: (404, "no such button")) as place:
+        run = judged(HttpTrigger(f"http://{place}/"), "RJ-03")
+    assert (run.sanity, exit_code(run)) == ("the server's answer: 404 Not Found no such button", Exit.UNREACHABLE)
+    run = judged(HttpTrigger(f"http://{place}/"), "RJ-03")  # nobody listens any more
+    assert run.sanity.startswith("the server's answer: none, ")
+
+
+def test_a_server_that_never_answers_is_hung_up_on_and_its_peer_is_blocked() -> None:
+    over = threading.Event()
+    hangs = iter([False, True])  # the sanity check, the case
+
+    def dial(_path: str, body: str, _authorization: str) -> tuple[int, str]:
+        title, port = body.split()
+        echo(title, int(port))
+        if next(hangs, False):
+            over.wait(20.0)
+        return 200, ""
+
+    with server(dial) as place:
+        try:
+            run = judged(HttpTrigger(f"http://{place}/", "{aet} {port}"), "RJ-03", trigger_seconds=0.5)
+        finally:
+            over.set()
+    told = only(run).exchanges[0].trigger
+    assert told is not None
+    assert (only(run).health, told.exit_code) == (Health.BLOCKED, None)
+
+
+@pytest.mark.parametrize("url", ["peer.example/echo", "ftp://peer/echo", "http:///echo", ""])
+def test_what_is_no_url(url: str) -> None:
+    with pytest.raises(Failure, match="is no URL of http or https"):
+        HttpTrigger(url)
