@@ -134,6 +134,8 @@ class _Reader:
         self.source = source
         self.lines = text.splitlines()
         self.document = tomllib.loads(text)
+        self.rows: dict[str, int] = {}
+        """Line of each event's row of Table 9-10."""
 
     def fail(self, message: str, line: int | None = None) -> SpecError:
         where = self.source if line is None else f"{self.source}, line {line}"
@@ -234,6 +236,7 @@ class _Reader:
                 raise self.fail(f"Table 9-10: row {event} expected, {row[0]} found", line)
             if len(row) != 1 + len(STATES):
                 raise self.fail(f"Table 9-10: row {event} has {len(row) - 1} cells, not {len(STATES)}", line)
+            self.rows[event] = line
             for state, name in zip(STATES, row[1:], strict=True):
                 if name == EMPTY:
                     continue
@@ -246,7 +249,6 @@ class _Reader:
 
     def judge(self, spec: UpperLayerSpec) -> None:
         """What must hold between the parts."""
-        line = self.line_of("[table_9_10]")
         for event in spec.events.values():
             for state in spec.states.values():
                 must = {
@@ -257,13 +259,13 @@ class _Reader:
                 }[event.source]
                 if must is not ((event.name, state.name) in spec.cells):
                     need = "empty, but may happen there" if must else "filled, but cannot happen there"
-                    raise self.fail(f"Table 9-10: cell {event.name} x {state.name} is {need}", line)
+                    raise self.fail(f"Table 9-10: cell {event.name} x {state.name} is {need}", self.rows[event.name])
         used = {action.name for action in spec.cells.values()}
         for name in spec.actions:
             if name not in used:
                 raise self.fail(f"{name} stands in no cell of Table 9-10", self.line_of(f"[actions.{name}]"))
         for lost in set(spec.states) - reachable(spec):
-            raise self.fail(f"Table 9-10: no cell leads to {lost}", line)
+            raise self.fail(f"Table 9-10: no cell leads to {lost}", self.line_of("[table_9_10]"))
 
 
 def reachable(spec: UpperLayerSpec) -> frozenset[str]:

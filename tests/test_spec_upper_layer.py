@@ -225,12 +225,12 @@ def test_unknown_action(state: str, event: str) -> None:
 )
 def test_a_hole_where_the_network_can_fall_in(state: str, event: str) -> None:
     """A peer or the clock must find an answer in every state where they can speak."""
-    refused(cell(event, state, "."), f"{event} x {state}")
+    refused(cell(event, state, "."), f"line {_row(event) + 1}: ", f"{event} x {state} is empty")
 
 
 @pytest.mark.parametrize(("state", "event"), [("Sta1", "Evt3"), ("Sta4", "Evt19"), ("Sta6", "Evt18")])
 def test_a_cell_nobody_can_enter(state: str, event: str) -> None:
-    refused(cell(event, state, "AA-8"), f"{event} x {state}")
+    refused(cell(event, state, "AA-8"), f"line {_row(event) + 1}: ", f"{event} x {state} is filled")
 
 
 @pytest.mark.parametrize(("state", "event", "action"), [("Sta6", "Evt11", "AR-1"), ("Sta8", "Evt9", "AR-7")])
