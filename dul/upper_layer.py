@@ -248,7 +248,7 @@ class UpperLayer:
         primitives, actions, stream = self._begin(now), self._actions, self._stream
         if actions.deadline is not None:
             self._expire(now)
-        if self._garbage > GARBAGE_LIMIT or actions.state in _UNCONNECTED:
+        if self._garbage == GARBAGE_LIMIT or actions.state in _UNCONNECTED:
             return primitives
         stream.feed(data)
         while (header := stream.header()) is not None:
@@ -259,7 +259,8 @@ class UpperLayer:
 
     def _take(self, type_: int, length: int) -> bool:
         """Judge and take the PDU whose header has come; False when its body has not, or nothing is heard any more."""
-        judged = _JUDGEMENT[self._actions.state].get(type_)
+        state = self._actions.state
+        judged = _JUDGEMENT[state].get(type_)
         if judged is None:  # a type that does not exist
             return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
         event, unexpected = judged
@@ -269,7 +270,7 @@ class UpperLayer:
             # we announced was on its way when we aborted, and is no invalid PDU there.
             self._stream.skip(length)
             self._fire(event, unexpected)
-            return self._still_heard(event)
+            return self._still_heard(state, event)
         if not shortest <= length <= longest:
             what = f"{_EVENTS[type_][1]} of length {length}, not {shortest} to {longest}"
             return self._invalid(length, Fault(INVALID_PARAMETER_VALUE, what))
@@ -313,15 +314,16 @@ class UpperLayer:
 
     def _invalid(self, length: int, fault: Fault) -> bool:
         """A header that nothing good can follow: Evt19, and its body is skipped as it comes."""
+        state = self._actions.state
         self._stream.skip(length)
         self._fire("Evt19", fault)
-        return self._still_heard("Evt19")
+        return self._still_heard(state, "Evt19")
 
-    def _still_heard(self, event: str) -> bool:
-        """After an unwelcome PDU: False once a peer has had its share of answers in Sta13."""
-        if self._actions.state == "Sta13" and event in ("Evt6", "Evt19"):
+    def _still_heard(self, state: str, event: str) -> bool:
+        """After an unwelcome PDU in a state: False once a peer has had its share of answers in Sta13 (AA-7)."""
+        if state == "Sta13" and event in ("Evt6", "Evt19"):
             self._garbage += 1
-            if self._garbage > GARBAGE_LIMIT:
+            if self._garbage == GARBAGE_LIMIT:
                 self._stream.discard()
                 return False
         return True

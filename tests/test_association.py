@@ -397,10 +397,24 @@ def test_garbage_in_sta13_is_not_answered_for_ever() -> None:
     """AB-10."""
     end = requestor("Sta13")
     assert end.hear(GARBAGE * 1000, RQ, AC, DATA, ReleaseRQ(), ReleaseRP()) == []
-    assert end.names() == ["A-ABORT"] * 3
+    assert end.names() == ["A-ABORT"] * 2
     assert end.state == "Sta13"
     assert end.wait(30.0) == []
     assert end.names() == ["close"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [GARBAGE, RQ.encode(), ReleaseRP().encode(), bytes.fromhex("04 00 00000006 00000009 0103"), b""],
+    ids=["no PDU", "a PDU out of place", "its answer unasked", "a malformed one", "none: we abort"],
+)
+def test_three_aborts_answer_any_flood(first: bytes) -> None:
+    """Whatever the first is for, AA-7 follows twice."""
+    end = requestor("Sta6")
+    if not first:
+        end.do(end.thing.abort(0.0))
+    end.hear(first, GARBAGE * 5, RQ, GARBAGE)
+    assert end.names() == ["A-ABORT"] * 3
 
 
 @ends()
