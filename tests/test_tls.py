@@ -457,6 +457,8 @@ def test_bad_files(made: Certificates, tmp_path: Path) -> None:
         client_context(certificate=tmp_path / "missing.pem", ca_files=made.ca_files)
     with pytest.raises(TlsError, match="no certificate"):
         client_context(ca_files=[empty])
+    with pytest.raises(TlsError, match="missing: no such directory"):
+        client_context(ca_dirs=[tmp_path / "missing"])
     with pytest.raises(TlsError, match="nothing could be verified"):
         client_context()
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,7 +106,7 @@ def test_tls_failure_is_told_and_raised(run: Run, contexts: Contexts) -> None:
     async def main() -> None:
         async with Serving(Lines(), tls=contexts[1]) as serving:
             wanted = Wanted()
-            mistrustful = client_context(ca_dirs=["/nonexistent"])
+            mistrustful = client_context(ca_dirs=[Path(__file__).parent])  # no authority is there
             with pytest.raises(TlsError, match="not acceptable"):
                 await connect(Lines(requestor=True), serving.address, wanted, tls=mistrustful)
             assert wanted.heard == ["closed"]

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 from os import PathLike, fspath
+from os.path import isdir
 from typing import Any, Literal
 
 from ...spec.values import value
@@ -141,6 +142,8 @@ def _trust(
         except OSError as error:
             raise TlsError(f"cannot read certificates from {fspath(path)}: {explain(error)}") from error
     for path in directories:
+        if not isdir(path):  # OpenSSL takes any name, and finds nothing there at each handshake
+            raise TlsError(f"cannot read certificates from {fspath(path)}: no such directory")
         context.load_verify_locations(capath=fspath(path))
     if revoked:
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
