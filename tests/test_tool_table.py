@@ -95,6 +95,8 @@ def test_svg_that_cannot_be_written(tool: Tool, tmp_path: Path) -> None:
     if shutil.which("dot") is None:
         pytest.skip("Graphviz is not installed")
     (tmp_path / "file").touch()
-    ran = tool("table", "--svg", tmp_path / "file" / "chart.svg")
-    assert ran.code == 43
-    assert "chart.svg cannot be written" in ran.err
+    for folder in ("file", "none"):
+        ran = tool("table", "--svg", tmp_path / folder / "chart.svg")
+        assert ran.code == 43
+        assert "chart.svg cannot be written" in ran.err
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

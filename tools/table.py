@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..spec.upper_layer import EMPTY, UpperLayerSpec, load
@@ -115,8 +116,9 @@ def _svg(spec: UpperLayerSpec, path: str) -> int:
     if missing:
         print(f"dulcet table: --svg needs {missing}, which is not installed; --mermaid needs nothing", file=sys.stderr)
         return ExitCode.FAILURE
+    chart = _chart(spec, "graphviz").get_combined_graph().draw(None, format="svg", prog="dot")
     try:
-        _chart(spec, "graphviz").get_combined_graph().draw(path, format="svg", prog="dot")
+        Path(path).write_bytes(chart)
     except OSError as error:
         raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{path} cannot be written: {error.strerror}") from error
     return ExitCode.SUCCESS
