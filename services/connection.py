@@ -100,7 +100,7 @@ class Connection:
         self.driver.peer = header.source or proxy
         allowed = self._server.scp.allows(str(self.driver.peer[0]))
         if not allowed:
-            self._log.warning("address-refused", peer=self.driver.peer, proxy=str(proxy[0]))
+            self._log.warning("address-refused", peer=str(self.driver.peer[0]), proxy=str(proxy[0]))
         return allowed
 
     def _no_proxy_header(self, why: str) -> None:

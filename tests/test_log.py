@@ -120,6 +120,13 @@ def test_what_is_withheld_at_the_end_is_told() -> None:
     log.close()
     log.close()
     assert stream.getvalue().splitlines()[10:] == ["W: 3 more lines were withheld of=key"]
+    peers = PeerLog(log)
+    for _ in range(12):
+        peers.warning("association aborted", peer="10.0.0.1")
+    log.close()
+    assert stream.getvalue().splitlines()[-1] == (
+        'W: 2 more lines were withheld of="association aborted" peer=10.0.0.1'
+    )
     quiet = Log("error", stream=stream, clock=lambda: 1.0)
     for _ in range(13):
         quiet.limited("key", "error", "again")

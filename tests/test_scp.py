@@ -624,7 +624,9 @@ def test_duplicates_are_counted_and_logged(serve: Serve, log: Recorder, tmp_path
         assert stored(running, "1.2.3", data_set("1.2.3", pixels=pixels)).status == 0x0000
     assert storage.counts == {"stored": 1, "identical": 1, "kept-both": 1}
     assert len(list(tmp_path.iterdir())) == 2
-    assert [event for event in log.events() if event.startswith("object")] == ["object kept-both"]
+    (fields,) = [fields for _, event, fields in log.lines if event.startswith("object")]
+    assert "object kept-both" in log.events()
+    assert fields == {"status": "0x0000", "peer": "127.0.0.1", "calling": "CALLER"}
 
 
 @pytest.mark.parametrize("mode", ["durable", "crash-safe"])

@@ -97,7 +97,9 @@ class Log:
         """Tell what the rate limit still withholds."""
         for key, withheld in self._limit.withheld():
             if self.says("warn"):
-                self._line("warn", f"{withheld} more lines were withheld", {"of": str(key)})
+                event, peer = key if isinstance(key, tuple) else (key, None)
+                about = {"of": str(event)} | ({} if peer is None else {"peer": peer})
+                self._line("warn", f"{withheld} more lines were withheld", about)
 
     def _line(self, level: str, event: str, values: Mapping[str, object]) -> None:
         if self._logger is None:

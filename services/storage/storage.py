@@ -286,12 +286,13 @@ class Storage(Service):
         with self._lock:
             self.counts[outcome.outcome] += 1
         if outcome.outcome not in _UNREMARKABLE:
+            why = {"why": outcome.error_comment} if outcome.error_comment else {}
             self._log.warning(
                 f"object {outcome.outcome}",
                 status=f"0x{outcome.status:04X}",
                 peer=str(caller.address[0]),
                 calling=caller.agreement.calling_ae_title,
-                why=outcome.error_comment,
+                **why,
             )
 
     def _tell(self, caller: Caller, outcome: StoreOutcome) -> None:
