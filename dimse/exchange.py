@@ -39,6 +39,8 @@ PERFORMED_LIMIT = 16
 """How many operations a peer may have open with us, responses it has not read counted, where the agreed window is
 smaller. Peers send the next request before they have read the last response, and all are answered in order; beyond
 this it is an attack on our memory."""
+UNREAD_LIMIT = 1024
+"""How many responses may wait for a peer that does not read, where the agreed window is unlimited."""
 Dataset = bytes | memoryview | Iterable[bytes | memoryview]
 """An encoded data set: whole, or in pieces."""
 
@@ -343,8 +345,11 @@ class Exchange:
             cause = f"no response fits into a P-DATA-TF of {agreement.maximum_send_length}"
             raise CommandSetError(cause, clause="PS3.8 D.1")
         window = agreement.window_performed if self.association.requestor else agreement.window_invoked
-        if window and len(self.performing) + self._sending.final_responses >= max(window, PERFORMED_LIMIT):
+        unread = self._sending.final_responses
+        if window and len(self.performing) + unread >= max(window, PERFORMED_LIMIT):
             raise CommandSetError("too many operations at a time", clause="PS3.7 D.3.3.3")
+        if unread >= UNREAD_LIMIT and not window:
+            raise CommandSetError(f"{unread} responses that the peer does not read", clause="a limit of ours")
         if self.outstanding:
             self._operations.wait_anew(now)
         if message_id not in self.performing:

@@ -104,4 +104,4 @@ def decode_pdvs(body: memoryview) -> list[PDV]:
         if at == end:
             return pdvs
         if len(pdvs) == MAXIMUM_PDVS:
-            raise DecodeError(f"more than {MAXIMUM_PDVS} PDVs in a P-DATA-TF")
+            raise DecodeError(f"more than {MAXIMUM_PDVS} PDVs in a P-DATA-TF", clause="a limit of ours")

@@ -23,6 +23,7 @@ from dulcet.acse.events import Aborted, Initiator, Rejected, Released, ReleaseRe
 from dulcet.dimse import messages
 from dulcet.dimse.exchange import (
     PERFORMED_LIMIT,
+    UNREAD_LIMIT,
     CancelRequested,
     Exchange,
     Request,
@@ -351,17 +352,19 @@ def test_a_window_without_limit_has_none() -> None:
     assert len(end.hear(*(pdu for id_ in range(500) for pdu in pdus(echo(id_))))) == 500
 
 
-def test_a_peer_that_asks_and_never_reads_is_not_served_for_ever() -> None:
-    """ROB-05: responses that wait for room count as operations; pending ones of our own making do not."""
-    end = talking(requests=False)
+@pytest.mark.parametrize(("window", "most"), [(None, PERFORMED_LIMIT), ((0, 1), UNREAD_LIMIT)])
+def test_a_peer_that_asks_and_never_reads_is_not_served_for_ever(window: tuple[int, int] | None, most: int) -> None:
+    """ROB-05: responses that wait for room count as operations; pending ones of our own making do not. Where any
+    number of operations was agreed, the responses that wait are still limited."""
+    end = talking(requests=False, window=window)
     served = 0
-    for message_id in range(1000):
+    for message_id in range(2000):
         events = end.do(end.thing.receive(pdus(echo(message_id))[0].encode(), 0.0))
         if isinstance(events[-1], Aborted):
             break
         served += 1
         end.thing.respond(ECHO_CONTEXT, echo(message_id).response(0), None, 0.0)
-    assert served == ROOM - 2 + PERFORMED_LIMIT
+    assert served == ROOM - 2 + most
     patient = talking(requests=False)
     patient.hear(*pdus(find(1), b"", FIND_CONTEXT))
     for _ in range(100):

@@ -18,7 +18,7 @@ from certificates import Certificates
 from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Aborted, Established, Rejected, Released
 from dulcet.acse.policy import Reject, SupportedContext
-from dulcet.dimse import messages
+from dulcet.dimse import exchange, messages
 from dulcet.dul.items import AsynchronousOperationsWindow, ProposedContext, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
@@ -378,7 +378,9 @@ def test_an_idle_association_is_aborted(serve: Serve) -> None:
 
 
 @pytest.mark.no_cover  # so many echoes that tracing them would take as long as a hundred other tests
-def test_a_peer_that_stops_reading(serve: Serve, log: Recorder) -> None:
+def test_a_peer_that_stops_reading(serve: Serve, log: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transport ends it, where the messages do not: see `UNREAD_LIMIT`."""
+    monkeypatch.setattr(exchange, "UNREAD_LIMIT", 1 << 30)
     running = serve(write_seconds=0.2, asynchronous_operations_window=(0, 0))
     with Caller(running.port, receive_buffer=4096) as peer:
         peer.associate(said=UserInformation(asynchronous_operations_window=AsynchronousOperationsWindow(0, 0)))
