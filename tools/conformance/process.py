@@ -1,6 +1,6 @@
 """What a peer's process uses, where its pid is known: memory, descriptors, threads, processor time (/proc, Linux).
 
-A server that forks is measured with its children. A `Watch` compares before with after, and keeps the most memory that
+A server that forks is measured with its children. A `Meter` compares before with after, and keeps the most memory that
 was seen in between; what has grown beyond the limits makes the peer's health GROWTH (catalogue 2.3).
 """
 
@@ -76,7 +76,7 @@ def _usage(directory: Path) -> Usage:
     )
 
 
-class Watch:
+class Meter:
     """The peer's process during a case; without a pid it measures nothing, which is noted.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import commands, data_sets, frames, operations
 from ..case import case
-from ..process import MEMORY_GROWTH, Watch
+from ..process import MEMORY_GROWTH, Meter
 from ..recipes import acceptance, request
 from .robustness import drive_again, ended, others_are_served
 
@@ -44,21 +44,21 @@ RETRIEVE = ("verification", "storage", "get")
 # ---- windows that stay closed ----
 
 
-async def _ask_and_not_read(trial: "Trial") -> "tuple[Watch, Image]":
+async def _ask_and_not_read(trial: "Trial") -> "tuple[Meter, Image]":
     """A large image is asked for, and not read when it comes."""
     image = data_sets.new_image(LARGE)
     await operations.associate(trial, "storage")
     found = await operations.responses(trial, operations.store(trial, 1, image))
     trial.check(bool(found), "the image that is to be got back could not be stored")
     await operations.leave(trial)
-    watch = Watch(trial)
+    meter = Meter(trial)
     user = frames.user_information(
         frames.maximum_length(), frames.implementation_class(), frames.version_name(), operations.storage_role()
     )
     await operations.associate(trial, "get", "storage", user=user)
     trial.link.pause()
     await trial.send(*operations.get(trial, 1, image))
-    return watch, image
+    return meter, image
 
 
 @case(
@@ -73,13 +73,13 @@ async def _ask_and_not_read(trial: "Trial") -> "tuple[Watch, Image]":
 )
 async def _(trial: "Trial") -> None:
     trial.exchange.expected = "AC, RSP, RP on another connection"
-    watch, _image = await _ask_and_not_read(trial)
+    meter, _image = await _ask_and_not_read(trial)
     held = trial.link
     await trial.link.until(lambda: trial.track.closed, trial.settings.react)
-    watch.look()
+    meter.look()
     await others_are_served(trial)
     await held.reset()
-    await watch.judge(memory=IMAGE_MEMORY)
+    await meter.judge(memory=IMAGE_MEMORY)
 
 
 @case(
@@ -94,7 +94,7 @@ async def _(trial: "Trial") -> None:
 )
 async def _(trial: "Trial") -> None:
     trial.exchange.expected = "REQ(0001), RSP | A(*) | CLOSE"
-    watch, image = await _ask_and_not_read(trial)
+    meter, image = await _ask_and_not_read(trial)
     await asyncio.sleep(WINDOW_SECONDS)  # the stimulus is the time
     trial.link.resume()
     found = await operations.responses(trial, [])
@@ -105,18 +105,18 @@ async def _(trial: "Trial") -> None:
     else:
         complete = bool(found) and found[-1].status not in operations.PENDING and got >= image.pixels
         trial.check(complete, f"{got} bytes of the image came, and {len(found)} responses")
-    await watch.judge(memory=IMAGE_MEMORY)
+    await meter.judge(memory=IMAGE_MEMORY)
 
 
 # ---- lengths and numbers ----
 
 
-async def _flood(trial: "Trial", watch: Watch) -> None:
+async def _flood(trial: "Trial", meter: Meter) -> None:
     """64 MiB, or as much as is taken."""
     for _ in range(FLOOD // CHUNK):
         if trial.track.closed or not await trial.link.send([bytes(CHUNK)]):
             break
-        watch.look()
+        meter.look()
 
 
 @case(
@@ -129,12 +129,12 @@ async def _flood(trial: "Trial", watch: Watch) -> None:
     expected=f"HOLD | {ABORTS}",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await trial.drive("Sta2")
     await trial.send(frames.pdu(0x01, length=ENDLESS))
-    await _flood(trial, watch)
+    await _flood(trial, meter)
     await trial.expect()
-    await watch.judge()
+    await meter.judge()
 
 
 @case(
@@ -147,12 +147,12 @@ async def _(trial: "Trial") -> None:
     expected=ABORTS,
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await trial.drive("Sta6")
     await trial.send(frames.pdu(0x04, length=ENDLESS))
-    await _flood(trial, watch)
+    await _flood(trial, meter)
     await trial.expect()
-    await watch.judge()
+    await meter.judge()
 
 
 @case(
@@ -165,11 +165,11 @@ async def _(trial: "Trial") -> None:
     expected="AA8 r6",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await trial.drive("Sta6")
     await trial.send(frames.p_data(frames.pdv(1, commands.echo_rq(), length=ENDLESS)))
     await trial.expect()
-    await watch.judge()
+    await meter.judge()
 
 
 @case(
@@ -182,7 +182,7 @@ async def _(trial: "Trial") -> None:
     expected=ABORTS,
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await operations.associate(trial, "verification")
     size = operations.room(trial)
     head = commands.element(0, pack("<L", LONG_COMMAND)) + commands.element(0x0F42, length=LONG_COMMAND - 8)
@@ -191,9 +191,9 @@ async def _(trial: "Trial") -> None:
     for start in range(0, len(pieces), 64):
         if trial.track.closed or not await trial.link.send([b"".join(pieces[start : start + 64])]):
             break
-        watch.look()
+        meter.look()
     await trial.expect()
-    await watch.judge()
+    await meter.judge()
 
 
 @case(
@@ -207,7 +207,7 @@ async def _(trial: "Trial") -> None:
     expected=f"RSP | {ABORTS}",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await operations.associate(trial, "storage")
     image = data_sets.new_image(2 * TWO_BYTES - 1024)
     data = operations.data_of(trial, image)
@@ -218,7 +218,7 @@ async def _(trial: "Trial") -> None:
         if trial.track.closed or not await trial.link.send([frames.p_data(*pdvs[start : start + number])]):
             break
     await trial.expect(within=FRAGMENTS_SECONDS)
-    await watch.judge(processor=PROCESSOR_SECONDS)
+    await meter.judge(processor=PROCESSOR_SECONDS)
 
 
 @case(
@@ -231,12 +231,12 @@ async def _(trial: "Trial") -> None:
     expected="AC | REFUSE",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     await trial.drive("Sta2")
     subs = [frames.maximum_length(), frames.implementation_class(), *[frames.item(0x5F)] * SUB_ITEMS]
     await trial.send(request(trial, user=frames.user_information(*subs)))
     await trial.expect()
-    await watch.judge()
+    await meter.judge()
 
 
 # ---- garbage ----
@@ -253,7 +253,7 @@ async def _(trial: "Trial") -> None:
     why="The peer aborts or waits, lets go when we do, and is well. The variant's name is the seed.",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     trial.exchange.expected = "CLOSE, after A-ABORTs or nothing"
     draw = random.Random(trial.variant)  # noqa: S311  # to be repeated, not to be secret
     for number in range(GARBAGE):
@@ -262,7 +262,7 @@ async def _(trial: "Trial") -> None:
         await ended(trial)
         others = [token for token in trial.seen if token.kind not in ("A", "CLOSE")]
         trial.check(not others, f"{', '.join(map(str, others))} came for garbage")
-    await watch.judge()
+    await meter.judge()
 
 
 @case(
@@ -276,7 +276,7 @@ async def _(trial: "Trial") -> None:
     why="Some of them are right all the same. Whatever comes back, the peer lets go when we do, and is well.",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     trial.exchange.expected = "CLOSE, after anything"
     draw = random.Random(trial.variant)  # noqa: S311  # to be repeated, not to be secret
     for number in range(FLIPS if trial.role == "A" else 1):
@@ -284,7 +284,7 @@ async def _(trial: "Trial") -> None:
         await drive_again(trial, state, number)
         await trial.send(_flipped(_valid(trial, state), draw))
         await ended(trial)
-    await watch.judge()
+    await meter.judge()
 
 
 def _valid(trial: "Trial", state: str) -> bytes:

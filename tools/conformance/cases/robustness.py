@@ -13,7 +13,7 @@ from .. import commands, frames
 from ..acceptor import converse
 from ..case import case
 from ..endings import Undriven
-from ..process import BACK_SECONDS, PAUSE_SECONDS, Watch
+from ..process import BACK_SECONDS, PAUSE_SECONDS, Meter
 from ..recipes import acceptance, request
 from ..results import Closing
 
@@ -60,7 +60,7 @@ def _half(trial: "Trial") -> bytes:
 
 
 async def _break_off(trial: "Trial", *, reset: bool) -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     trial.exchange.expected = "CLOSE"
     for number in range(TIMES if trial.role == "A" else 1):
         await drive_again(trial, PHASES[trial.variant][trial.role], number)
@@ -72,7 +72,7 @@ async def _break_off(trial: "Trial", *, reset: bool) -> None:
             await trial.link.reset()
         else:
             await ended(trial)
-    await watch.judge()
+    await meter.judge()
 
 
 async def drive_again(trial: "Trial", state: str, before: int) -> None:
@@ -212,7 +212,7 @@ async def _(trial: "Trial") -> None:
     why="Others are served, or told of the limit (RJ(2,3,2)); when ARTIM has ended the idle ones all is well again.",
 )
 async def _(trial: "Trial") -> None:
-    watch = Watch(trial)
+    meter = Meter(trial)
     trial.exchange.expected = "AC, RSP, RP, or RJ(2,3,2); after ARTIM AC, RSP, RP"
     for _ in range(min(IDLE, trial.profile.concurrency or IDLE)):
         await trial.open()
@@ -222,7 +222,7 @@ async def _(trial: "Trial") -> None:
         rest = max(0.0, trial.settings.artim_limit - trial.recording.now)
         await link.until(lambda link=link: link.track.closed, rest)  # type: ignore[misc]
     await others_are_served(trial)
-    await watch.judge()
+    await meter.judge()
 
 
 # ---- many connections ----
@@ -244,25 +244,25 @@ async def _many(trial: "Trial", times: int) -> list[float]:
 async def _(trial: "Trial") -> None:
     trial.exchange.expected = "descriptors, threads and memory as before"
     await _many(trial, 1)
-    watch = Watch(trial)
+    meter = Meter(trial)
     for _ in range(CONNECTIONS):
         if trial.recording.now > MOST_SECONDS:
             break
         await trial.open()
         await ended(trial)
-    await watch.judge()
+    await meter.judge()
 
 
 @case("ROB-12", "200 associations with a C-ECHO", roles="A", level="I", clause=CONNECTION, tags=("robust",))
 async def _(trial: "Trial") -> None:
     trial.exchange.expected = "the last ones as quick as the first"
     await _many(trial, TIMES)
-    watch = Watch(trial)
+    meter = Meter(trial)
     times = await _many(trial, ASSOCIATIONS)
     first, second = (_slow(half) for half in (times[: len(times) // 2], times[len(times) // 2 :]))
     trial.exchange.why = f"99 of 100 in {first * 1000:.0f} ms, then in {second * 1000:.0f} ms"
     trial.check(second < max(DRIFT * first, first + DRIFT_SECONDS), f"it gets slower: {trial.exchange.why}")
-    await watch.judge()
+    await meter.judge()
 
 
 def _slow(times: Sequence[float]) -> float:
@@ -274,11 +274,11 @@ def _slow(times: Sequence[float]) -> float:
 async def _(trial: "Trial") -> None:
     trial.exchange.expected = "CLOSE"
     await _many(trial, TIMES)
-    watch = Watch(trial)
+    meter = Meter(trial)
     for _ in range(ASSOCIATIONS):
         if trial.recording.now > MOST_SECONDS:
             break
         await trial.drive("Sta6")
         await trial.send(frames.abort())
         await ended(trial)
-    await watch.judge()
+    await meter.judge()
