@@ -330,6 +330,9 @@ class Exchange:
             if isinstance(message, messages.Request):
                 self._invoked(agreement, Request(context, message, done.sink), events, now)
             elif isinstance(message, messages.Response):
+                if self.association.state == "Sta7" and not self.outstanding:
+                    discard(done.sink)  # we asked for release, and all is confirmed: nothing to end for it
+                    return
                 events.append(self._operations.responded(context, message, done.sink, now))
                 self._rest()
             elif isinstance(message, messages.C_CANCEL_RQ) and message.message_id_being_responded_to in self.performing:

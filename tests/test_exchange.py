@@ -731,6 +731,23 @@ def test_responses_on_their_way_when_we_ask_for_release() -> None:
     over(end, Released())
 
 
+def test_a_response_too_many_when_we_asked_for_release() -> None:
+    """RL-15: consumed, whether the release is answered in the same piece or later; the end is in order."""
+    for together in (True, False):
+        end = talking()
+        end.thing.request(ECHO_CONTEXT, echo(1), None, 0.0)
+        assert len(end.hear(*pdus(echo(1).response(0)))) == 1
+        end.do(end.thing.release(0.0))
+        end.bytes_out()
+        if together:
+            assert end.hear(*pdus(echo(1).response(0)), ReleaseRP()) == [Released()]
+        else:
+            assert end.hear(*pdus(echo(1).response(0))) == []
+            assert end.hear(ReleaseRP()) == [Released()]
+        assert end.names() == ["close"]
+        over(end, Released())
+
+
 @pytest.mark.parametrize("requests", [True, False])
 def test_requests_on_their_way_when_we_ask_for_release(requests: bool) -> None:
     """Sta7: they are told, none can be answered, not even a duplicate; in a collision they hold nothing up."""
@@ -803,7 +820,7 @@ def test_release_collision() -> None:
 def test_a_broken_message_in_sta7() -> None:
     end = talking()
     end.do(end.thing.release(0.0))
-    ended(end, end.hear(*pdus(echo(1).response(0))), "no request has", state="Sta7")
+    ended(end, end.hear(sent(b"data", control=2)), "without a complete command", state="Sta7")
 
 
 # ---- one end, told once ----
