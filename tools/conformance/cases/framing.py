@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import commands, frames
 from ..case import case, stimulus
+from ..endings import Undriven
 from ..link import Delivery
 from ..recipes import acceptance, request, serve
 from ..results import Reaction
@@ -131,7 +132,10 @@ async def _converse(trial: "Trial", *, halves: bool = False, reserved: int = 0, 
         user = frames.user_information(reserved=inner_reserved)
         fixed = bytes([inner_reserved]) * 64 if inner_reserved else trial.request.body[4:68]
         await _send(trial, [acceptance(trial, contexts=contexts, user=user, fixed=fixed, **fields)], halves=halves)
-        await serve(trial)
+        try:
+            await serve(trial)
+        except Undriven as reason:
+            trial.fail(f"it does not go on as with an ordinary A-ASSOCIATE-AC: {reason}")
         trial.mark()
         await _send(trial, [frames.release_rp(bytes([inner_reserved]) * 4, reserved=reserved)], halves=halves)
         await trial.expect("CLOSE")

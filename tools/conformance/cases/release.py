@@ -99,8 +99,9 @@ stimulus(
 
 @case("RL-08", "nothing comes behind the A-RELEASE-RP", roles="A", level="M", clause="PS3.8 7.2.2")
 async def _(trial: "Trial") -> None:
-    await trial.drive("Sta13")
-    await trial.expect("HOLD | ~CLOSE [EARLY]")
+    await trial.drive("Sta6")
+    await trial.send(frames.release_rq())
+    await trial.expect("RP")  # and, until it is quiet, nothing else but the close
 
 
 @case(
