@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ....dimse.command_set import decode
 from ....dimse.errors import CommandSetError
+from ....spec import status
 from .. import commands, data_sets, frames, operations
 from ..case import case, stimulus
 from ..commands import (
@@ -77,6 +78,9 @@ async def _(trial: "Trial") -> None:
     response = await _echoed(trial, 1)
     trial.check(response.number(COMMAND_FIELD) == commands.C_ECHO | commands.RESPONSE, "the Command Field is not 8030H")
     trial.check(response.number(DATA_SET_TYPE) == NO_DATA_SET, "the Command Data Set Type is not 0101H")
+    code = response.status
+    trial.check(code is not None, "no Status, which every response must have (PS3.7 C)")
+    trial.check(status.load().category(code or 0) is not None, f"the Status {code:04X}H is none of PS3.7 Annex C")
     try:
         decode(bytes(response.command))
     except CommandSetError as error:
