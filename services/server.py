@@ -68,12 +68,12 @@ class Server:
         future.add_done_callback(self.working.discard)
         return await asyncio.shield(future)
 
-    def _notice(self, event: str, /, *, left_out: int, peer: Any = None, **fields: object) -> None:
+    def _notice(self, event: str, /, **fields: Any) -> None:
         """Log what the listener noticed: of an address the host, since every connection has another port."""
-        if peer is not None:
-            fields["peer"] = str(peer[0])
-        if left_out:
-            fields["left_out"] = left_out
+        if "peer" in fields:
+            fields["peer"] = str(fields["peer"][0])
+        if not fields["left_out"]:
+            del fields["left_out"]
         self.scp.log.warning(event, **fields)
 
     def _connection(self, address: Any, overloaded: bool) -> "AsyncioDriver[DimseEvent]":

@@ -5,7 +5,6 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..spec.upper_layer import EMPTY, UpperLayerSpec, load
@@ -116,9 +115,10 @@ def _svg(spec: UpperLayerSpec, path: str) -> int:
     if missing:
         print(f"dulcet table: --svg needs {missing}, which is not installed; --mermaid needs nothing", file=sys.stderr)
         return ExitCode.FAILURE
-    chart = _chart(spec, "graphviz").get_combined_graph().draw(None, format="svg", prog="dot")
+    chart = _chart(spec, "graphviz").get_combined_graph()
     try:
-        Path(path).write_bytes(chart)
+        with open(path, "wb") as file:
+            chart.draw(file, format="svg", prog="dot")
     except OSError as error:
         raise Failure(ExitCode.OUTPUT_NOT_WRITABLE, f"{path} cannot be written: {error.strerror}") from error
     return ExitCode.SUCCESS
