@@ -195,6 +195,31 @@ def test_a_full_house_of_silent_handshakes_gives_way(
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("said", "pause", "within"), [(b"", 0.02, 1.0), (b"\x16", 0.3, 2.5)], ids=["silent", "a byte each"]
+)
+def test_a_long_line_does_not_keep_a_good_peer(
+    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch, said: bytes, pause: float, within: float
+) -> None:
+    """Who speaks passes the silent; those who speak and go no further give way together, not one after another."""
+    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.1)
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", pause)
+
+    async def main() -> None:
+        async with house(tls=contexts[1], max_handshakes=4) as secure:
+            before = [await asyncio.open_connection(*secure.address) for _ in range(100 if not said else 20)]
+            for _, writer in before:
+                writer.write(said)
+            await until(lambda: len(secure.listener.connections) == len(before))
+            began = asyncio.get_running_loop().time()
+            assert await ask(secure.address, contexts[0]) == "echo hello"
+            assert asyncio.get_running_loop().time() - began < within
+            for _, writer in before:
+                writer.transport.abort()
+
+    run(main())
+
+
 def test_closing_with_some_in_line(run: Run, contexts: Contexts) -> None:
     async def main() -> None:
         async with house(tls=contexts[1], max_handshakes=1) as secure:

@@ -4,13 +4,14 @@ The accept loop is ours: asyncio's logs a traceback for every failed attempt whe
 knows no limits. It never waits on a peer. Each connection is counted from accept to its very end; over
 `max_connections` a few more are let in so that the thing above can answer A-ASSOCIATE-RJ (local limit
 exceeded, PS3.8 Table 9-21), beyond those the door is simply shut. TLS handshakes have places of their own;
-who finds none waits in line, unread.
+who finds none waits in line, unread, and whoever has begun to speak goes before the silent.
 """
 
 import asyncio
 import errno
 import os
 import resource
+import select
 import socket
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -259,20 +260,30 @@ class Listener:
         if driver.error is not None:
             self._notice("handshake-failed", peer=driver.peer, error=driver.error)
         if self._line:
-            self._shake(*self._line.popleft())
+            self._shake(*self._next())
+
+    def _next(self) -> tuple[Driver, socket.socket]:
+        """Out of the line, the first who has sent something; the silent can wait, in their order."""
+        line = select.poll()
+        for _, sock in self._line:
+            line.register(sock, select.POLLIN)
+        speaking = {descriptor for descriptor, _ in line.poll(0)}
+        at = next((at for at, (_, sock) in enumerate(self._line) if sock.fileno() in speaking), 0)
+        chosen = self._line[at]
+        del self._line[at]
+        return chosen
 
     def _hurry(self) -> None:
-        """With others in line, a handshake that drags on gives up its place."""
+        """With others in line, handshakes that drag on give up their places, as many as are wanted."""
         self._hurrying = None
         if not self._line or not self._handshakes:
             return
         now = self._loop.time()
-        oldest, since = next(iter(self._handshakes.items()))
-        due = since + CROWDED_SECONDS
-        if due <= now:
-            self._notice("handshake-crowded-out", peer=oldest.peer)
-            oldest.abort()
-            due = now + PAUSE_SECONDS
+        dragging = [driver for driver, since in self._handshakes.items() if since + CROWDED_SECONDS <= now]
+        for driver in dragging[: len(self._line)]:
+            self._notice("handshake-crowded-out", peer=driver.peer)
+            driver.abort()
+        due = now + PAUSE_SECONDS if dragging else next(iter(self._handshakes.values())) + CROWDED_SECONDS
         self._hurrying = self._loop.call_at(due, self._hurry)
 
     # Notices
