@@ -414,6 +414,16 @@ def test_a_thing_that_did_not_ask_is_connected_all_the_same(run: Run) -> None:
     run(main())
 
 
+def test_a_port_that_does_not_exist(run: Run) -> None:
+    async def main() -> None:
+        wanted = Wanted()
+        with pytest.raises(socket.gaierror, match="port 70000: no port, 1 to 65535"):
+            await connect(Lines(requestor=True), ("127.0.0.1", 70000), wanted)
+        assert wanted.heard == ["closed"]
+
+    run(main())
+
+
 def test_a_name_that_no_host_can_have(run: Run) -> None:
     async def main() -> None:
         wanted = Wanted()

@@ -345,6 +345,15 @@ def test_a_name_that_no_host_can_have() -> None:
         assert "port 104: not a host name" in str(driver.error)
 
 
+@pytest.mark.parametrize("port", [-1, 0, 65536, 70000])
+def test_a_port_that_does_not_exist(port: int) -> None:
+    """The C library would connect to 70000 - 65536."""
+    with BlockingDriver(Lines(requestor=True), ("127.0.0.1", port)) as driver:
+        assert driver.turn(LIMIT) == ["closed"]
+        assert isinstance(driver.error, socket.gaierror)
+        assert f"127.0.0.1 port {port}: no port, 1 to 65535" in str(driver.error)
+
+
 def test_a_socket_that_was_not_ready_after_all() -> None:
     class Fickle(socket.socket):
         def recv_into(self, *arguments: Any) -> int:

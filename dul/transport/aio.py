@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..primitives import CONNECT
 from .aio_driver import AsyncioDriver
 from .sansio import E, SansIO
-from .sockets import CONNECT_SECONDS, HANDSHAKE_SECONDS, WRITE_SECONDS, Address, named, prepare
+from .sockets import CONNECT_SECONDS, HANDSHAKE_SECONDS, WRITE_SECONDS, Address, check_port, named, prepare
 
 __all__ = ["AsyncioDriver", "connect"]
 
@@ -68,6 +68,7 @@ async def _stand(loop: asyncio.AbstractEventLoop, driver: AsyncioDriver[E], sock
 async def _dial(loop: asyncio.AbstractEventLoop, address: Address, family: int, seconds: float) -> socket.socket:
     """A connected socket; an address that does not answer costs only its share of the time."""
     until = loop.time() + seconds
+    check_port(address[1])
     async with asyncio.timeout_at(until):
         found = await loop.getaddrinfo(*address, family=family, type=socket.SOCK_STREAM)
     last: OSError = OSError(errno.EADDRNOTAVAIL, "no address")

@@ -26,6 +26,7 @@ from .sockets import (
     WRITE_SECONDS,
     Address,
     begin_connect,
+    check_port,
     named,
     prepare,
     reset,
@@ -215,6 +216,7 @@ class BlockingDriver(Generic[E]):
             raise ValueError("the thing asks for a connection, and the driver was given no address")
         host, port = self._address
         try:
+            check_port(port)
             found = socket.getaddrinfo(host, port, self._family, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:  # gaierror is an OSError, a name IDNA refuses a UnicodeError
             self._lost(named(error, self._address), now)

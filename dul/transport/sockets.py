@@ -79,6 +79,16 @@ def _listening(kind: int, address: Sequence[Any], backlog: int, reuse_port: bool
     return sock
 
 
+def check_port(port: int) -> None:
+    """Where to connect to: the C library takes 70000 for 4464, and would connect there.
+
+    Raises:
+        socket.gaierror: there is no such port.
+    """
+    if not 0 < port <= 0xFFFF:
+        raise socket.gaierror(socket.EAI_SERVICE, "no port, 1 to 65535")
+
+
 def begin_connect(kind: int, how: int, protocol: int, address: Any) -> socket.socket:
     """A socket that is connecting; an error that shows at once is raised."""
     sock = socket.socket(kind, how, protocol)
