@@ -21,6 +21,7 @@ from ..dul.items import (
 )
 from ..dul.pdu import AssociateRJ, AssociateRQ
 from ..dul.upper_layer import MAXIMUM_LENGTH
+from ..dul.wire import is_ae_title
 from ..spec import codes
 from ..spec.values import value
 from .user_identity import Verifier
@@ -138,6 +139,10 @@ class Policy:
             raise LocalProtocolError("calling_ae_titles is one string, not a set of AE titles")
         self._set("contexts", MappingProxyType(dict(self.contexts)))
         if self.ae_title is not None:
+            if not is_ae_title(self.ae_title):
+                raise LocalProtocolError(
+                    f"AE title {self.ae_title!r} is not 1 to 16 characters of ISO 646 (PS3.8 Table 9-11)"
+                )
             self._set("ae_title", self.ae_title.strip(" "))
         if self.calling_ae_titles is not None:
             self._set("calling_ae_titles", frozenset(title.strip(" ") for title in self.calling_ae_titles))

@@ -36,6 +36,8 @@ def test_only_the_refusals_of_table_9_21_can_be_made(result: int, source: int, r
         ({"maximum_length": -1}, "negative"),
         ({"maximum_associations": -1}, "negative"),
         ({"calling_ae_titles": "SCU"}, "one string"),
+        ({"ae_title": "A" * 17}, "AE title 'AAAAAAAAAAAAAAAAA' is not 1 to 16"),
+        ({"ae_title": " "}, "Table 9-11"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, Any], match: str) -> None:
