@@ -8,8 +8,6 @@ and `json_web_token` build them. An acceptor's `Policy.user_identity` judges wha
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from hashlib import sha256
-from hmac import compare_digest
 
 from ..dul.errors import LocalProtocolError
 from ..dul.items import UserIdentity
@@ -79,11 +77,17 @@ def verify_passcodes(passcodes: Mapping[str, str | bytes]) -> Verifier:
 
     Only digests are kept, and an unknown user costs the same comparison as a known one.
     """
-    known = {_octets(name): _digest(_octets(passcode)) for name, passcode in passcodes.items()}
+    from hashlib import sha256  # brings OpenSSL: 3 ms that nobody else need wait
+    from hmac import compare_digest
+
+    def digest(passcode: bytes) -> bytes:
+        return sha256(passcode).digest()  # so that comparing takes the same time for every length
+
+    known = {_octets(name): digest(_octets(passcode)) for name, passcode in passcodes.items()}
     nobody = bytes(sha256().digest_size)
 
     def verify(identity: UserIdentity, _rq: AssociateRQ) -> Identified | Refused:
-        right = compare_digest(_digest(identity.secondary), known.get(identity.primary, nobody))
+        right = compare_digest(digest(identity.secondary), known.get(identity.primary, nobody))
         if identity.type != USERNAME_AND_PASSCODE:
             return Refused(f"identity of type {identity.type}, but a user name and passcode (type 2) is needed")
         if not right:
@@ -107,7 +111,3 @@ def _identity(kind: int, primary: str | bytes, secondary: str | bytes, response_
 
 def _octets(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value  # names and passcodes are UTF-8 (Table D.3-14)
-
-
-def _digest(passcode: bytes) -> bytes:
-    return sha256(passcode).digest()  # so that comparing takes the same time for every length

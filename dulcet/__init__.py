@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from .services.shutdown import Shutdown as Shutdown
     from .services.storage.incoming import FileStore as FileStore
     from .services.storage.storage import Storage as Storage
-    from .services.storage.storage import StoreResult as StoreResult
     from .services.storage.stored_files import StoredFiles as StoredFiles
+    from .services.storage.user import StoreResult as StoreResult
     from .services.verification import Verification as Verification
 
 _root = _path.dirname(__path__[0])
@@ -70,7 +70,7 @@ _HOMES = {
     "Entity": "services.entity",
     "Verification": "services.verification",
     "Storage": "services.storage.storage",
-    "StoreResult": "services.storage.storage",
+    "StoreResult": "services.storage.user",
     "FileStore": "services.storage.incoming",
     "Entities": "services.entities",
     "Query": "services.query.query",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .query.builder import AsyncQueryBuilder as QueryBuilder
     from .query.retrieve_scu import RetrieveResult
     from .query.user import Question
-    from .storage.storage import StoreResult
+    from .storage.user import StoreResult
 
 __all__ = ["SCU", "SCP", "LiveAssociation", "QueryBuilder"]
 
@@ -142,7 +142,7 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
 
     async def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "AsyncIterator[StoreResult]":
         """Send files; see the blocking one. Files are looked at in a thread."""
-        from .storage.storage import prepare, unsendable
+        from .storage.user import prepare, unsendable
 
         prepared = await asyncio.to_thread(prepare, paths)
         for file in prepared.refused:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .query.query import Finding
     from .query.retrieve_scu import RetrieveResult
     from .storage.pipeline import Pipeline
-    from .storage.storage import StoreResult
+    from .storage.user import StoreResult
 
 T = TypeVar("T")
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .normalized.commitment import CommitmentReports, CommitmentResult, Instance
     from .query.retrieve_scu import RetrieveResult
     from .query.user import Question
-    from .storage.storage import StoreResult
+    from .storage.user import StoreResult
 
 __all__ = ["SCU", "LiveAssociation", "Settings"]
 
@@ -190,7 +190,7 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
         Raises:
             AssociationError: an association could not be made, or ended early.
         """
-        from .storage.storage import prepare, unsendable
+        from .storage.user import prepare, unsendable
 
         prepared = prepare(paths)
         yield from map(unsendable, prepared.refused)

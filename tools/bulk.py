@@ -17,7 +17,7 @@ from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
 from ..services.storage.outgoing import OutgoingFile
 from ..services.storage.proposing import Batch
-from ..services.storage.storage import StoreResult
+from ..services.storage.user import StoreResult
 from .connection import at_peer, leave, tell_agreement
 from .exit_codes import ExitCode, for_error
 from .log import Log

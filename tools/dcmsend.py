@@ -14,7 +14,8 @@ from ..services.storage.media_directory import referenced
 from ..services.storage.naming import is_valid_uid
 from ..services.storage.outgoing import OutgoingFile, Unsendable, scan
 from ..services.storage.proposing import Batch, propose
-from ..services.storage.storage import StoreResult, is_storage_class
+from ..services.storage.storage import is_storage_class
+from ..services.storage.user import StoreResult
 from ..services.storage.zipped import look_into
 from ..services.transfer_syntaxes import LOSSLESS, LOSSY
 from . import transfer_report

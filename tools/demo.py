@@ -24,7 +24,8 @@ from ..services.storage.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, S
 from ..services.storage.outcome import StoreOutcome
 from ..services.storage.outgoing import OutgoingFile, scan
 from ..services.storage.proposing import propose
-from ..services.storage.storage import Storage, StoreResult
+from ..services.storage.storage import Storage
+from ..services.storage.user import StoreResult
 from ..services.verification import Verification
 from .exit_codes import ExitCode
 from .reporting import Progress

@@ -8,7 +8,7 @@ from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
 from ..services.storage.outgoing import OutgoingFile, Reading, Unsendable
 from ..services.storage.proposing import Batch
-from ..services.storage.storage import StoreResult
+from ..services.storage.user import StoreResult
 from .exit_codes import ExitCode, for_error, for_status
 from .log import Log
 from .reporting import Report

@@ -19,7 +19,7 @@ from ..errors import AssociationRejected, ConnectionFailed
 from ..log import Log
 from ..storage.outgoing import OutgoingFile
 from ..storage.proposing import Batch, propose
-from ..storage.storage import Originator
+from ..storage.user import Originator
 from .sub_operations import SubOperations, together
 
 EACH = 4

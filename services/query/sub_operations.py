@@ -31,7 +31,7 @@ from ..identifiers import encode
 from ..service import Invoke, Operation, Reply
 from ..storage.outgoing import OutgoingFile, Unsendable, scan
 from ..storage.proposing import choose
-from ..storage.storage import Originator, store_request
+from ..storage.user import Originator, store_request
 
 PENDING_SECONDS = 0.1
 """Pending responses are at least so far apart: enough for a progress bar, and few beside the objects."""

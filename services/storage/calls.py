@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .outgoing import OutgoingFile
     from .pipeline import Pipeline
-    from .storage import StoreResult
+    from .user import StoreResult
 
 R = TypeVar("R")
 """A `StoreResult`, or what is awaited for it."""
@@ -58,7 +58,7 @@ class StoreCalls(Live, Generic[R, G]):
             AssociationError: the association ended first.
             OSError, NotPart10: the file cannot be read.
         """
-        from .storage import store_file
+        from .user import store_file
 
         now = self.now()
         return self._stored(
@@ -78,7 +78,7 @@ class StoreCalls(Live, Generic[R, G]):
         Raises:
             AssociationAborted: the association ended first.
         """
-        from .storage import try_to_store_file
+        from .user import try_to_store_file
 
         now = self.now()
         return self._stored(

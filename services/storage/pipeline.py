@@ -10,7 +10,7 @@ from ...dimse.exchange import Exchange, Response
 from ..errors import NoAcceptedContext
 from ..steps import Steps, failure, sent
 from .outgoing import OutgoingFile
-from .storage import StoreResult, not_sent, result_of, start
+from .user import StoreResult, not_sent, result_of, start
 
 AT_MOST = 64
 """Requests outstanding where the peer takes any number: each holds a file open."""
