@@ -43,6 +43,12 @@ _SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST T
 """VRs with a 16-bit length (PS3.5 table 7.1-2); every other one, also one invented tomorrow, has 32 bits."""
 
 
+_HEADERS: Final = tuple(
+    tuple(struct.Struct(order + layout).unpack_from for layout in ("HHL", "HH2sH", "L")) for order in "><"
+)
+"""Big and little endian: tag and length, tag and VR and short length, long length."""
+
+
 class DataSetError(ValueError):
     """A data set that cannot be read as far as needed; says where and why, never with a value."""
 
@@ -66,18 +72,19 @@ class Header(NamedTuple):
 
 def read_header(data: bytes | memoryview, offset: int, layout: Encoding) -> Header:
     """The element header at `offset`; raises `Truncated` when it is not all there."""
-    order = "<" if layout.little_endian else ">"
+    implicit, explicit, long = _HEADERS[layout.little_endian]
     try:
-        group, element, length = struct.unpack_from(order + "HHL", data, offset)
+        if layout.explicit:
+            group, element, vr, length = explicit(data, offset)
+            if vr in _SHORT and group != 0xFFFE:  # nearly every one
+                return Header(group << 16 | element, vr, length, offset + 8)
+        group, element, length = implicit(data, offset)
         tag = group << 16 | element
         if not layout.explicit or group == 0xFFFE:
             return Header(tag, b"", length, offset + 8)
-        vr = bytes(data[offset + 4 : offset + 6])
-        if vr in _SHORT:
-            return Header(tag, vr, struct.unpack_from(order + "H", data, offset + 6)[0], offset + 8)
         if not (vr.isalpha() and vr.isupper()):
             raise DataSetError(f"no value representation after tag {show(tag)} at byte {offset} (PS3.5 7.1.2)")
-        return Header(tag, vr, struct.unpack_from(order + "L", data, offset + 8)[0], offset + 12)
+        return Header(tag, vr, long(data, offset + 8)[0], offset + 12)
     except struct.error:
         raise Truncated(f"ends inside an element header at byte {offset}") from None
 

@@ -74,12 +74,11 @@ class OutgoingFile:
     )  # fmt: skip
 
     def __init__(self, path: str | os.PathLike[str], reading: Reading = Reading.AUTOMATIC) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)
         self._map: mmap.mmap | None = None
         self._view: memoryview | None = None
-        fd = self._open()
+        fd, status = self._open()
         try:
-            status = os.fstat(fd)
             self._stamp = self._stamp_of(status)
             head = os.pread(fd, _HEAD, 0)
             meta = self._meta(fd, head, reading)
@@ -100,11 +99,12 @@ class OutgoingFile:
             # Every element has an even length (PS3.5 7.1), and a peer may abort on an odd fragment (PS3.8 E.1).
             raise NotSendable(f"{self.path}: a data set of {self._length} bytes, an odd number: it was cut short")
 
-    def _open(self) -> int:
-        """A descriptor of a regular file; a FIFO must not make us wait."""
+    def _open(self) -> tuple[int, os.stat_result]:
+        """A descriptor of a regular file, and what it is; a FIFO must not make us wait."""
         fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            return fd, status
         os.close(fd)
         raise NotSendable(f"{self.path}: not a regular file")
 
@@ -165,9 +165,8 @@ class OutgoingFile:
 
     def _data_set(self) -> memoryview:
         if self._view is None:
-            fd = self._open()
+            fd, status = self._open()
             try:
-                status = os.fstat(fd)
                 if self._stamp_of(status) != self._stamp:
                     raise NotSendable(f"{self.path}: changed since it was looked at")
                 self._view = self._contents(fd)
