@@ -98,13 +98,26 @@ def test_a_directory_that_is_a_file(tool, tmp_path):
     assert "Not a directory" in ran.err
 
 
-@pytest.mark.parametrize("content", ["", "nonsense", '[entities]\nx = "nobody"\n'])
-def test_destinations_that_are_none(tmp_path, content):
+NAMELESS = '[MOVER]\ntitle = "MOVER"\nhost = "localhost"\nport = 104\n'
+"""An entity, but not in the table of entities."""
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "toml: No such file or directory"),
+        ("nonsense", "toml: "),
+        ('[entities]\nx = "nobody"\n', "entities.x"),
+        ("[entities]\n", "nobody in a table"),
+        (NAMELESS, r"nobody in a table \[entities\]"),
+    ],
+)
+def test_destinations_that_are_none(tmp_path, content, why):
     path = tmp_path / "entities.toml"
     if content:
         path.write_text(content)
     options = parse("qrscp", ["--destinations", str(path), str(tmp_path / "archive")])
-    with pytest.raises(UsageError, match="--destinations"):
+    with pytest.raises(UsageError, match=f"--destinations: {tmp_path}/entities.*{why}"):
         Serving(options, log_for(options))
 
 

@@ -117,9 +117,14 @@ def _destinations(path: str | None) -> dict[str, Entity]:
     if path is None:
         return {}
     try:
-        return {entity.title: entity for entity in Entities.load(path).values()}
-    except (OSError, ValueError) as error:
+        entities = Entities.load(path)
+    except OSError as error:
+        raise UsageError(f"--destinations: {path}: {error.strerror}") from None
+    except ValueError as error:
         raise UsageError(f"--destinations: {error}") from None
+    if not entities:
+        raise UsageError(f"--destinations: {path}: there is nobody in a table [entities]")
+    return {entity.title: entity for entity in entities.values()}
 
 
 def _archive(directory: str, url: str | None, **options: Any) -> "Archive":
