@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from dcmtk_options import LETTERS
 from dulcet.tools import manual
 from dulcet.tools.exit_codes import ExitCode
+from dulcet.tools.options.other_codes import EVERY_TOOL, OTHER_CODES
 from dulcet.tools.options.table import rows
 from dulcet.tools.options.tool_texts import TOOLS
 
@@ -22,6 +24,18 @@ def test_a_page_names_every_option_and_exit_code(tool: str) -> None:
     for code in ExitCode:
         assert f"\\fB{int(code)}\\fR" in page
     assert all(not line.startswith("'") for line in page.splitlines())
+
+
+@pytest.mark.parametrize("tool", OTHER_CODES)
+def test_a_page_tells_where_dcmtk_ends_otherwise(tool: str) -> None:
+    """Each with a reason, and each only once."""
+    page = "\n".join(manual.manual_page(tool)).replace(r"\-", "-")
+    told = (*OTHER_CODES[tool], *EVERY_TOOL)
+    assert len({(theirs, ours) for theirs, ours, _ in told}) == len(told)
+    for theirs, ours, why in told:
+        assert theirs != ours
+        assert f"\\fB{theirs}, here {int(ours)}\\fR\n{why}" in page
+    assert tool in LETTERS
 
 
 def test_man_understands_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +85,7 @@ def test_the_html_reference(capsys: pytest.CaptureFixture[str]) -> None:
     assert not parser.open
     assert parser.links <= parser.ids
     assert "src=" not in page  # it works from a file, with no network
+    assert all(manual._text(why) in page for told in OTHER_CODES.values() for _, _, why in told)
     for tool in TOOLS:
         for _, group in rows(tool):
             assert all(manual._text(row.flags[-1]) in page for row in group)

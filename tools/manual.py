@@ -12,11 +12,13 @@ from pathlib import Path
 from .exit_codes import ExitCode
 from .options.help_page import synopsis
 from .options.not_offered import NOT_OFFERED
+from .options.other_codes import EVERY_TOOL, OTHER_CODES
 from .options.row import Option
 from .options.table import rows
 from .options.tool_texts import TOOLS
 
 FLAWLESS = "Zero only when everything asked for was done."
+OTHER_THAN = "Where DCMTK's {} (3.6.7) ends with another exit code, and why:"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -78,6 +80,10 @@ def manual_page(name: str) -> Iterator[str]:
     yield from (".SH EXIT STATUS", FLAWLESS)
     for code in ExitCode:
         yield from (".TP", rf"\fB{int(code)}\fR", _troff(code.words))
+    if name in OTHER_CODES:
+        yield from (".SH OTHER THAN DCMTK", _troff(OTHER_THAN.format(name)))
+        for theirs, ours, why in (*OTHER_CODES[name], *EVERY_TOOL):
+            yield from (".TP", rf"\fB{theirs}, here {int(ours)}\fR", _troff(why))
     yield ".SH EXAMPLES"
     for wish, line in tool.examples:
         yield from (".TP", _troff(wish), rf"\fBdulcet {_troff(line)}\fR")
@@ -110,6 +116,11 @@ def page_of_everything() -> Iterator[str]:
         yield f"<p><code>dulcet {name} {_text(synopsis(tool))}</code></p>"
         for heading, group in rows(name):
             yield f"<h3>{_text(heading)}</h3><table>" + "".join(map(_table_row, group)) + "</table>"
+        if name in OTHER_CODES:
+            yield f"<h3>exit codes other than DCMTK's</h3><p>{_text(OTHER_THAN.format(name))}</p><table>"
+            for theirs, ours, why in (*OTHER_CODES[name], *EVERY_TOOL):
+                yield f"<tr><td>{theirs}, here {int(ours)}</td><td>{_text(why)}</td></tr>"
+            yield "</table>"
         yield "<h3>examples</h3><table>"
         yield from (
             f"<tr><td>{_text(wish)}</td><td><code>dulcet {_text(do)}</code></td></tr>" for wish, do in tool.examples

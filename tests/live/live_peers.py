@@ -19,6 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 
+from dulcet.tools.options.other_codes import EVERY_TOOL, OTHER_CODES
 from ports import free_port
 from wire_peers import SECONDS, until
 
@@ -163,6 +164,11 @@ def run(command: Sequence[object]) -> Ended:
 def dulcet(*arguments: object) -> list[object]:
     """The command line of one of our tools."""
     return [sys.executable, "-m", "dulcet", *arguments]
+
+
+def told(tool: str, theirs: int, ours: int) -> bool:
+    """Whether two codes are the same, or the manual says why not."""
+    return theirs == ours or (theirs, ours) in {(one, int(other)) for one, other, _ in OTHER_CODES[tool] + EVERY_TOOL}
 
 
 # Orthanc

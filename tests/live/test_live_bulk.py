@@ -14,7 +14,7 @@ import pytest
 from certificates import Certificates
 from data_sets import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT
 from live_instances import REAL, SYNTAXES, TEST_FILES, digests, instance, real_files, same_content, syntax_of, uid_of
-from live_peers import Ended, Process, Server, configuration, dcmtk, dcmtk_tls, dulcet, run
+from live_peers import Ended, Process, Server, configuration, dcmtk, dcmtk_tls, dulcet, run, told
 
 Proven = Callable[..., None]
 DICOMDIR = TEST_FILES / "dicomdirtests" / "DICOMDIR"
@@ -241,6 +241,7 @@ def test_dcmsend_in_the_place_of_dcmtk_s(
             codes.append(run([*command, "localhost", peer.port, *words]).code)
         found.append(received(tmp_path / tool))
     assert codes == [theirs, ours]
+    assert told("dcmsend", theirs, ours)
     if "nowhere/report" not in words:
         assert [file.name for file in found[0]] == [file.name for file in found[1]]
         assert all(map(same_content, *found))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from data_sets import IMPLICIT, element
 from live_instances import CT, TEST_FILES, part10, read, same_content, syntax_of, uid_of
-from live_peers import Orthanc, Server, dcmtk, dulcet, run
+from live_peers import Orthanc, Server, dcmtk, dulcet, run, told
 from ports import free_port
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
@@ -105,6 +105,7 @@ def test_findscu_beside_dcmtk_s(
         folder.mkdir()
         ended = run([*command, "-X", "-od", folder, *words, *qrscp.peer])
         assert ended.code == code, ended.said
+    assert told("findscu", theirs, ours)
     one, other = (sorted(folder.iterdir()) for folder in folders)
     assert [path.name for path in other] == [f"rsp{n:04}.dcm" for n in range(1, found + 1)]
     if "--repeat" not in words:  # DCMTK's numbers have gaps then: it counts the final responses, too
@@ -178,6 +179,7 @@ MOVES = [
 
 def retrieved(qrscp: Qrscp, tool: str, folders: list[Path], words: tuple[object, ...], codes: tuple[int, int]) -> None:
     """Run both, each into a folder of its own."""
+    assert told(tool, *codes)
     for folder, command, code in zip(folders, ([dcmtk(tool)], dulcet(tool)), codes, strict=True):
         folder.mkdir()
         where = () if "--ignore" in words else ("-od", folder)

@@ -70,7 +70,8 @@ TOOLS = {
     "storescu": Tool(
         "send files to a peer (Storage, C-STORE)",
         "Proposes exactly the presentation contexts the files need, sends over as many associations as that "
-        "takes, and ends with an exit code that tells the worst answer.",
+        "takes, and ends with an exit code that tells the worst answer. All files are looked at first: without -nh "
+        "one bad file among them, and nothing is sent.",
         (*_PEER, Argument("files", "file", "DICOM file, or directory with +sd", many=True)),
         (
             ("Send two files", "storescu -aec ARCHIVE pacs.example.org 11112 a.dcm b.dcm"),
