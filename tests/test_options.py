@@ -550,7 +550,10 @@ REFUSED = [
     ("storescp", "1 --allow-address 10.0.0.1/8", "'10.0.0.1/8' is no network; give one as 10.0.0.0/8"),
     ("dcmrecv", "1 --proxy-network loadbalancer", "is no network"),
     ("storescp", "1 +ac", "use --allow-address"),
-    ("echoscu", "@/nowhere/at/all h 1", "@/nowhere/at/all"),
+    ("echoscu", "@/nowhere/at/all h 1", "@/nowhere/at/all: cannot take words from this file: No such file"),
+    ("echoscu", "h 1 -pdu 100", "give a whole number from 4096 to 16777216, or 0 for no limit"),
+    ("echoscu", "h 1 -td -5", "give seconds, more than 0, or 0 for no limit"),
+    ("echoscu", "h 1 -ts five", "is not a number of seconds; give one more than 0, or 0 for no limit"),
 ]
 
 

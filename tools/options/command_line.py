@@ -114,7 +114,8 @@ def _words_of(name: str) -> list[str]:
         with open(name, encoding="utf-8") as file:
             return shlex.split(file.read())
     except (OSError, ValueError) as error:
-        raise UsageError(f"@{name}: cannot take words from this file: {error}") from None
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"@{name}: cannot take words from this file: {why}") from None
 
 
 def separated(tool: str, words: Iterable[str]) -> tuple[list[Given], list[str]]:

@@ -4,6 +4,9 @@ They raise ValueError; `command_line` puts the option's name in front. Nothing h
 """
 
 from collections.abc import Callable
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 MINIMUM_PDU = 4096
 """The smallest maximum length DCMTK's options take; smaller ones are legal (PS3.8 D.1.1) but help nobody."""
@@ -29,7 +32,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
 
 def pdu_length(word: str) -> int:
     """A maximum length of PDUs: DCMTK's range and more, and 0 for no limit (PS3.8 D.1.1)."""
-    return 0 if word == "0" else whole(MINIMUM_PDU, MAXIMUM_PDU)(word)
+    return 0 if word == "0" else _or_none(whole(MINIMUM_PDU, MAXIMUM_PDU), word)
 
 
 def seconds(word: str) -> float:
@@ -37,7 +40,7 @@ def seconds(word: str) -> float:
     try:
         value = float(word)
     except ValueError:
-        raise ValueError(f"{word!r} is not a number of seconds") from None
+        raise ValueError(f"{word!r} is not a number of seconds; give one more than 0") from None
     if not 0 < value <= 1e9:
         raise ValueError(f"{word} is out of range; give seconds, more than 0")
     return value
@@ -45,7 +48,15 @@ def seconds(word: str) -> float:
 
 def seconds_or_none(word: str) -> float | None:
     """A length of time, or 0 for no limit."""
-    return None if word == "0" else seconds(word)
+    return None if word == "0" else _or_none(seconds, word)
+
+
+def _or_none(parse: Callable[[str], Number], word: str) -> Number:
+    """What is refused could have been 0, too."""
+    try:
+        return parse(word)
+    except ValueError as error:
+        raise ValueError(f"{error}, or 0 for no limit") from None
 
 
 def pause(word: str) -> float:
