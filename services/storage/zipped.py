@@ -34,7 +34,7 @@ class ZippedFile(OutgoingFile):
         self._archive, self._member = archive, member
         super().__init__(path, reading)
 
-    def _open(self) -> int:
+    def _open(self) -> tuple[int, os.stat_result]:
         """A descriptor of a file with the contents of the member, which is gone when it is closed."""
         with TemporaryFile() as copy:
             try:
@@ -44,7 +44,7 @@ class ZippedFile(OutgoingFile):
                 # zipfile's RuntimeError is that of an encrypted member.
                 raise NotSendable(f"{self.path}: cannot be unpacked: {error}") from None
             copy.flush()
-            return os.dup(copy.fileno())
+            return os.dup(copy.fileno()), os.fstat(copy.fileno())
 
     def _copy(self, packed: IO[bytes], copy: IO[bytes]) -> None:
         size = 0
