@@ -1,6 +1,8 @@
 """README.md is true: its programs run and print what it says, its tables are the program's own, its links lead on."""
 
+import contextlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,6 +96,19 @@ def test_the_table_is_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_tools_are_the_tools() -> None:
     told = [(name, words.replace("`", "")) for name, words in rows("| tool |")]
     assert told == [(name, words.replace("`", "")) for name, (_, words) in cli.TOOLS.items()]
+
+
+@pytest.mark.parametrize("line", re.findall(r"^\$ dulcet (.*)", README, re.MULTILINE))
+def test_what_is_typed_on_this_page_can_be_typed(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each tool and command is there, and its help knows each option."""
+    words = shlex.split(line.rstrip(" &"), comments=True)
+    words = words[: words.index("--")] if "--" in words else words
+    named = words[:2] if words[0] == "conformance" else words[:1]
+    with contextlib.suppress(SystemExit):
+        cli.main([*named, "--help"])
+    told = capsys.readouterr().out
+    assert f"dulcet {' '.join(named)}" in told
+    assert [word for word in words if word.startswith("-") and word not in told.replace(",", " ").split()] == []
 
 
 def test_the_exit_codes_are_the_exit_codes() -> None:
