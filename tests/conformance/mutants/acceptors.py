@@ -98,6 +98,40 @@ def _inner_types(found: bytes, outer: int, skip: int) -> list[int]:
     return [sub.type for each in items if each.type == outer for sub in cut_items(each.value[skip:])]
 
 
+def _ids(found: bytes) -> list[int]:
+    items = cut_items(found[74:]) if found[0] == RQ else ()
+    return [each.value[0] for each in items if each.type == 0x20 and each.value]
+
+
+def _overruns(found: bytes) -> bool:
+    at = 74
+    while found[0] == RQ and at + 4 <= len(found):
+        at += 4 + int.from_bytes(found[at + 2 : at + 4], "big")
+    return found[0] == RQ and at != len(found)
+
+
+def _completed(type_: int, value: bytes) -> Rewrite:
+    """An A-ASSOCIATE-RQ that lacks an item is read as if it were there."""
+
+    def into(_peer: Mutated, found: bytes) -> list[bytes]:
+        if found[0] != RQ or type_ in _types(found):
+            return [found]
+        items = sorted([*cut_items(found[74:]), Item(type_, value)], key=lambda each: each.type)
+        return [of.with_items(found, items)]
+
+    return into
+
+
+def _lacks(number: int) -> Test:
+    """Whether a whole command set lacks an element."""
+
+    def test(found: bytes) -> bool:
+        elements = of.message_of(found) if found[0] == DATA else {}
+        return bool(elements) and number not in elements
+
+    return test
+
+
 def _as_version_1(_peer: Mutated, found: bytes) -> list[bytes]:
     return [frames.patched(found, 6, b"\0\1")] if found[0] == RQ else [found]
 
@@ -557,6 +591,89 @@ ACCEPTORS: tuple[Mutation, ...] = (
         ("CMD-17",),
         into=_ignored_if(
             lambda found: found[0] == DATA and of.message_of(found).get(0x0100, 0x30) not in (0x01, 0x20, 0x30, 0x0FFF)
+        ),
+    ),
+    # passed over in silence, or taken as valid
+    Mutation(
+        "A-ASSOCIATE-RQ without contexts is passed over",
+        ("RQ-10",),
+        into=_ignored_if(lambda found: found[0] == RQ and 0x20 not in _types(found)),
+    ),
+    Mutation(
+        "A-ASSOCIATE-RQ with even context IDs is passed over",
+        ("RQ-19", "RQ-20"),
+        into=_ignored_if(lambda found: any(number % 2 == 0 for number in _ids(found))),
+    ),
+    Mutation(
+        "A-ASSOCIATE-RQ with an ID twice is passed over",
+        ("RQ-22", "RQ-24"),
+        into=_ignored_if(lambda found: len(_ids(found)) != len(set(_ids(found)))),
+    ),
+    Mutation("A-ASSOCIATE-RQ whose items overrun is waited for", ("RQ-40",), into=_ignored_if(_overruns)),
+    Mutation(
+        "A-ASSOCIATE-RQ without application context accepted",
+        ("RQ-07",),
+        into=_completed(0x10, frames.application_context()[4:]),
+    ),
+    Mutation(
+        "A-ASSOCIATE-RQ without user information accepted",
+        ("RQ-11",),
+        into=_completed(0x50, frames.user_information()[4:]),
+    ),
+    Mutation(
+        "blank titles are passed over",
+        ("RQ-33", "RQ-34"),
+        into=_ignored_if(lambda found: found[0] == RQ and not (found[10:26].strip() and found[26:42].strip())),
+    ),
+    Mutation(
+        "a short command fragment is lost",
+        ("PD-02", "CMD-40"),
+        into=_ignored_if(lambda found: found[0] == DATA and len(found) > 11 and found[11] == 1),
+    ),
+    Mutation(
+        "a data set without a command is passed over",
+        ("PD-20",),
+        into=_ignored_if(lambda found: found[0] == DATA and len(found) > 11 and not found[11] & 1),
+    ),
+    Mutation(
+        "A-ABORT of another source than 0 is passed over",
+        ("AB-04",),
+        into=_ignored_if(lambda found: found[0] == ABORT and len(found) == 10 and found[8]),
+    ),
+    Mutation(
+        "A-ABORT with a reason is passed over",
+        ("AB-03",),
+        into=_ignored_if(lambda found: found[0] == ABORT and len(found) == 10 and found[9] and not found[8]),
+    ),
+    Mutation(
+        "A-RELEASE-RQ of another length answered",
+        ("RL-03", "RL-04"),
+        into=lambda _peer, found: [frames.release_rq()] if found[0] == RLRQ else [found],
+    ),
+    Mutation("commands without a Message ID are passed over", ("CMD-14",), into=_ignored_if(_lacks(0x0110))),
+    Mutation("commands without a SOP class are passed over", ("CMD-15",), into=_ignored_if(_lacks(0x0002))),
+    Mutation("commands without a field are passed over", ("CMD-13",), into=_ignored_if(_lacks(0x0100))),
+    Mutation("commands without a data set type are passed over", ("CMD-16",), into=_ignored_if(_lacks(0x0800))),
+    Mutation(
+        "retired elements are refused",
+        ("CMD-08",),
+        into=_aborted_if(lambda found: found[0] == DATA and 0x0001 in of.message_of(found)),
+    ),
+    Mutation(
+        "a C-CANCEL nobody waits for is an error",
+        ("CMD-30", "CMD-32"),
+        into=_aborted_if(lambda found: found[0] == DATA and of.message_of(found).get(0x0100) == 0x0FFF),
+    ),
+    Mutation("every request is a success", ("CMD-18", "CMD-19", "CMD-39"), out=_elements(status=0)),
+    Mutation("a new A-ASSOCIATE-RQ behind A-ASSOCIATE-RJ is accepted", ("T-13",), into=_accepted_in_any_state),
+    Mutation("an A-ASSOCIATE-AC of type 08H", ("RQ-01",), out=of.patched(AC, 0, b"\x08")),
+    Mutation(
+        "a match without Identifier",
+        ("CMD-34",),
+        out=of.command(
+            lambda _peer, elements: (
+                {**elements, 0x0900: 0xFF00, 0x0800: 0x0101} if elements.get(0x0100) == 0x8020 else dict(elements)
+            )
         ),
     ),
 )
