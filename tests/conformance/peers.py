@@ -12,7 +12,7 @@ from dulcet.services.verification import Verification
 from dulcet.tools.conformance.acceptor import AcceptorPeer
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.requestor import RequestorPeer
-from dulcet.tools.conformance.results import Result, RunResult
+from dulcet.tools.conformance.results import Outcome, Result, RunResult
 from dulcet.tools.conformance.runner import Runner, new_run
 from dulcet.tools.conformance.settings import Settings
 from dulcet.tools.conformance.trigger import Command
@@ -108,3 +108,12 @@ def only(run: RunResult) -> Result:
     """The one result of a run."""
     (result,) = run.results
     return result
+
+
+def told(run: RunResult) -> list[str]:
+    """What did not pass, for a message."""
+    return [
+        f"{each.id} {each.verdict} {each.signature} {each.reason} {[exchange.why for exchange in each.exchanges]}"
+        for each in run.results
+        if each.outcome is not Outcome.PASSED
+    ]

@@ -58,7 +58,8 @@ class Case:
     most_aborts: int = 3
     """A-ABORTs that one stimulus may bring."""
     alone: bool = False
-    """Role R: it answers connections before their titles are read, so nothing else may run."""
+    """Nothing else may run: role R, because it answers connections before their titles are read; role A, because the
+    peer is made to release the one association it has."""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):

@@ -43,6 +43,10 @@ class Profile:
     """Associations at once, up to the number that was tried."""
     closes_after_rp: bool = False
     can_release: bool = False
+    """Whether it asks for release as acceptor, by itself or when `release` is run."""
+    release: list[str] = field(default_factory=list)
+    """The command that makes it ask for release on the one association it has, with placeholders; [] when it does so by
+    itself as soon as nothing is asked of it any more."""
     async_window: tuple[int, int] | None = None
     user_identity: list[int] = field(default_factory=list)
     """Types it acknowledges."""

@@ -8,7 +8,7 @@ oracle knows the race.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import commands, frames
+from . import commands, frames, hooks
 from .endings import Undriven
 from .oracle import Stimulus
 from .reading import Seen
@@ -109,9 +109,14 @@ async def _a_sta13(trial: "Trial", **how: Any) -> None:
 
 
 async def _a_sta7(trial: "Trial", **how: Any) -> None:
-    """An acceptor that asks for release by itself (`profile.can_release`)."""
+    """An acceptor that asks for release: by itself, or made to by the command of its profile."""
     await _a_sta6(trial, **how)
-    await _await_pdu(trial, "RLRQ", trial.settings.trigger_seconds)
+    settings = trial.settings
+    if trial.profile.release:
+        values = {"host": settings.host, "port": str(settings.port), "aet": settings.called, "case": trial.case.id}
+        if fault := await hooks.run(trial.profile.release, values, settings.trigger_seconds):
+            raise Undriven(fault)
+    await _await_pdu(trial, "RLRQ", settings.trigger_seconds)
 
 
 async def _a_sta10(trial: "Trial", **how: Any) -> None:

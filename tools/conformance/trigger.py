@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from .results import TriggerRun
@@ -74,7 +74,7 @@ class Command:
         return Running(process, tuple(words))
 
 
-def filled(word: str, values: dict[str, str]) -> str:
+def filled(word: str, values: Mapping[str, str]) -> str:
     """A word with its placeholders replaced."""
     for name in PLACEHOLDERS:
         word = word.replace(f"{{{name}}}", values[name])

@@ -184,6 +184,7 @@ async def _(trial: "Trial") -> None:
     clause=("PS3.8 7.2.2", "PS3.8 Table 9-8"),
     needs=("verification", "can_release"),
     tags=("gated",),
+    alone=True,
     expected="HOLD",
     why="AR-8, AR-10, AR-4: the acceptor waits for the A-RELEASE-RP before it answers.",
 )

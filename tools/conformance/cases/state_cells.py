@@ -156,6 +156,7 @@ def _cell(role: str, state: str, event: str) -> Case:
         tags=tags,
         needs=("verification", "can_release") if gated else ("verification",),
         variants=tuple(variants),
+        alone=gated,
         why=f"{table.cells[event, state].name}: {'; '.join(table.cells[event, state].yes.does)}",
     )
 

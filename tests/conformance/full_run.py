@@ -1,0 +1,121 @@
+"""The whole catalogue against our own stack, in both roles, with an ARTIM of 5 s: `python -m tests.conformance.full_run`.
+
+A named command beside the test suite, for the minutes it takes. `dulcet qrscp` is measured by `probe` and judged as
+acceptor, `dulcet echoscu` as requestor, strictly, with the cases of robustness, those that wait for timers (side by
+side) and those that may put a peer out of service; only what the two cannot be made to do is skipped. Prints the
+seconds of each section, and what was skipped and why. Exits with 0 only when nothing failed and it took less than
+`MOST_SECONDS`. Selectors may follow; `--keep DIRECTORY` keeps the reports.
+"""
+
+import argparse
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+MOST_SECONDS = 600.0
+ARTIM = 5.0
+READY_SECONDS = 30.0
+"""For the archive to listen."""
+JOBS = 4
+DULCET = (sys.executable, "-m", "dulcet")
+REQUESTOR = (*DULCET, "echoscu", "-q", "-ta", "2", "-td", "2", "-aec", "{aet}", "{host}", "{port}")
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser("full_run", description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("selectors", nargs="*", metavar="SELECTOR", help="which cases; all when none is given")
+    parser.add_argument("--keep", metavar="DIRECTORY", type=Path, help="where reports are kept")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        began = time.monotonic()
+        with archive(Path(scratch)) as (port, pid):
+            profile = measured(Path(scratch), port)
+            code = judge(folder, profile, pid, options.selectors)
+        seconds = time.monotonic() - began
+        told = json.loads((folder / "run.json").read_text("utf-8"))
+    print("\n".join(table(told)))
+    print(f"\n{seconds:.0f} s in all, at most {MOST_SECONDS:g} s; exit code {code}")
+    return code or int(seconds > MOST_SECONDS)
+
+
+@contextlib.contextmanager
+def archive(folder: Path) -> Iterator[tuple[int, int]]:
+    """The port and the pid of an archive whose ARTIM is short."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    words = ["qrscp", "-q", "--port", str(port), "--artim", f"{ARTIM:g}", str(folder / "archive")]
+    process = subprocess.Popen([*DULCET, *words], stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _listens(port):
+            assert process.poll() is None, f"qrscp ended with {process.returncode}"
+            assert time.monotonic() < deadline, "qrscp does not listen"
+            time.sleep(0.05)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(READY_SECONDS)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def measured(folder: Path, port: int) -> Path:
+    """Its profile, and beside what was measured the command that is the requestor."""
+    path = folder / "peer.toml"
+    run("probe", "127.0.0.1", str(port), "-o", str(path))
+    head, _, classes = path.read_text("utf-8").partition("\n[classes]\n")
+    words = ", ".join(map(json.dumps, REQUESTOR))
+    path.write_text(f"{head}requestor = [{words}]\n\n[classes]\n{classes}", "utf-8")
+    return path
+
+
+def judge(folder: Path, profile: Path, pid: int, selectors: Sequence[str]) -> int:
+    """The run, and its exit code."""
+    how = ("--strict", "--robust", "--slow", "--allow-dos", "--jobs", str(JOBS), "--no-color")
+    watched = ("--pid", str(pid)) if "--pid" in run("acceptor", "--help", quiet=True) else ()
+    reports = ("--json", str(folder / "run.json"), "--html", str(folder / "run.html"))
+    command = [*DULCET, "conformance", "both", "--profile", str(profile), *how, *watched, *reports, *selectors]
+    return subprocess.run(command, check=False).returncode
+
+
+def run(*words: str, quiet: bool = False) -> str:
+    """What another command says, which must succeed."""
+    done = subprocess.run([*DULCET, "conformance", *words], check=True, text=True, stdout=subprocess.PIPE)
+    if not quiet:
+        print(done.stdout, end="")
+    return done.stdout
+
+
+def table(told: dict[str, Any]) -> list[str]:
+    """A line for each section and role, and what was skipped."""
+    sections: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for result in told["results"]:
+        sections[result["id"].partition("-")[0], result["role"]].append(result)
+    lines = ["", "section role  cases  passed  work    longest"]
+    for (section, role), results in sections.items():
+        longest = max(results, key=lambda each: each["seconds"])
+        passed = sum(each["outcome"] == "PASSED" for each in results)
+        work = sum(each["seconds"] for each in results)
+        lines.append(
+            f"{section:<8}{role:<4}{len(results):>7}{passed:>8}{work:>7.0f} s   {longest['id']} {longest['seconds']:.1f} s"
+        )
+    skipped = Counter(each["reason"] for each in told["results"] if each["outcome"] == "SKIPPED")
+    return [*lines, "", *(f"skipped {count}: {reason}" for reason, count in skipped.items())]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
