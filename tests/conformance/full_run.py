@@ -1,4 +1,4 @@
-"""The whole catalogue against our own stack, in both roles, with an ARTIM of 5 s: `python -m tests.conformance.full_run`.
+"""The whole catalogue against our own stack, both roles, an ARTIM of 5 s: `python -m tests.conformance.full_run`.
 
 A named command beside the test suite, for the minutes it takes. `dulcet qrscp` is measured by `probe` and judged as
 acceptor, `dulcet echoscu` as requestor, strictly, with the cases of robustness, those that wait for timers (side by
@@ -111,7 +111,8 @@ def table(told: dict[str, Any]) -> list[str]:
         passed = sum(each["outcome"] == "PASSED" for each in results)
         work = sum(each["seconds"] for each in results)
         lines.append(
-            f"{section:<8}{role:<4}{len(results):>7}{passed:>8}{work:>7.0f} s   {longest['id']} {longest['seconds']:.1f} s"
+            f"{section:<8}{role:<4}{len(results):>7}{passed:>8}{work:>7.0f} s   "
+            f"{longest['id']} {longest['seconds']:.1f} s"
         )
     skipped = Counter(each["reason"] for each in told["results"] if each["outcome"] == "SKIPPED")
     return [*lines, "", *(f"skipped {count}: {reason}" for reason, count in skipped.items())]
