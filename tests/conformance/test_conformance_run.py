@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from dulcet.tools.conformance import frames
+from dulcet.tools.conformance import acceptor, frames
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.commands import response
 from dulcet.tools.conformance.exits import Exit, exit_code
@@ -195,3 +195,11 @@ def test_settings_derive_the_limits_of_artim() -> None:
     made = settings(artim=30.0)
     assert (made.artim_start, made.artim_limit) == (25.5, 34.5)
     assert settings(artim=None).artim_limit == 120.0
+
+
+def test_a_case_after_which_the_peer_is_slow_is_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "SLOW_SECONDS", -60.0)
+    monkeypatch.setattr(acceptor, "SLOW_FACTOR", 0.0)
+    with our_scp() as port:
+        result = only(judged(port, ["RL-01"]))
+    assert (result.health, result.outcome, result.verdict) == (Health.SLOW, Outcome.TOLERATED, "SLOW")
