@@ -9,7 +9,7 @@ An SCP is asyncio already: `await SCP(...).start(port=...)`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .query.builder import AsyncQueryBuilder as QueryBuilder
     from .query.retrieve_scu import RetrieveResult
     from .query.user import Question
+    from .storage.outgoing import OutgoingFile
+    from .storage.proposing import Batch
     from .storage.user import StoreResult
 
 __all__ = ["SCU", "SCP", "LiveAssociation", "QueryBuilder"]
@@ -140,20 +142,38 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
 
         return await commit_async(self, peer, instances, reports, seconds, stay)
 
-    async def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "AsyncIterator[StoreResult]":
+    async def store(
+        self, peer: Entity, paths: "Iterable[Path | str]", *, at_once: int = 1
+    ) -> "AsyncIterator[StoreResult]":
         """Send files; see the blocking one. Files are looked at in a thread."""
         from .storage.user import prepare, unsendable
 
+        if at_once < 1:
+            raise ValueError(f"{at_once} files at once")
         prepared = await asyncio.to_thread(prepare, paths)
         for file in prepared.refused:
             yield unsendable(file)
         for batch in prepared.batches:
-            async with (
-                await self.associate(peer, batch.contexts) as association,
-                aclosing(association.store_many(batch.objects)) as results,
-            ):
+            async with aclosing(self._sent(peer, batch, at_once)) as results:
                 async for each in results:
                     yield each
+
+    async def _sent(
+        self, peer: Entity, batch: "Batch[OutgoingFile]", at_once: int
+    ) -> "AsyncGenerator[StoreResult, None]":
+        from .storage.side_by_side import stored
+
+        if at_once > 1:
+            async with aclosing(stored(self, peer, batch, at_once)) as shared:
+                async for each in shared:
+                    yield each
+            return
+        async with (
+            await self.associate(peer, batch.contexts) as association,
+            aclosing(association.store_many(batch.objects)) as results,
+        ):
+            async for each in results:
+                yield each
 
 
 if not TYPE_CHECKING:

@@ -177,23 +177,38 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
 
         return commit(self, peer, instances, reports, seconds, stay)
 
-    def store(self, peer: Entity, paths: "Iterable[Path | str]") -> "Iterator[StoreResult]":
+    def store(self, peer: Entity, paths: "Iterable[Path | str]", *, at_once: int = 1) -> "Iterator[StoreResult]":
         """Send files. Proposes exactly what they need, over as many associations as 128 contexts each allow.
 
         Args:
             peer: where to.
             paths: files; a file that cannot be sent is a result with an error, and the rest still goes.
+            at_once: how many may be under way at a time. Above 1 it is proposed as the asynchronous operations window
+                (PS3.7 D.3.3.3), and where the peer agrees to less, several associations share the files: four at once
+                are one association with four outstanding, two with two each, or four with one each. With 1 the window
+                is that of the settings.
 
         Yields:
-            One result for each file, in the order the peer answers.
+            One result for each file, in the order the peer answers. Leaving early waits for the answers to what has
+            been sent.
 
         Raises:
-            AssociationError: an association could not be made, or ended early.
+            AssociationError: an association could not be made, or ended early. Where there are several, the others
+                carry on with what waits, and it is raised after their results; what a peer takes no more associations
+                for goes over those that stand.
+            ValueError: nothing could be under way.
         """
         from .storage.user import prepare, unsendable
 
+        if at_once < 1:
+            raise ValueError(f"{at_once} files at once")
         prepared = prepare(paths)
         yield from map(unsendable, prepared.refused)
         for batch in prepared.batches:
+            if at_once > 1:
+                from .storage.side_by_side import stored_blocking
+
+                yield from stored_blocking(self.settings, peer, batch, at_once)
+                continue
             with self.associate(peer, batch.contexts) as association:
                 yield from association.store_many(batch.objects)
