@@ -1,10 +1,10 @@
-"""The whole catalogue against our own stack, both roles, an ARTIM of 5 s: `python -m tests.conformance.full_run`.
+"""The whole catalogue against our own stack, in both roles: `python -m tests.conformance.full_run`.
 
-A named command beside the test suite, for the minutes it takes. `dulcet qrscp` is measured by `probe` and judged as
-acceptor, `dulcet echoscu` as requestor, strictly, with the cases of robustness, those that wait for timers (side by
-side) and those that may put a peer out of service; only what the two cannot be made to do is skipped. Prints the
-seconds of each section, and what was skipped and why. Exits with 0 only when nothing failed and it took less than
-`MOST_SECONDS`. Selectors may follow; `--keep DIRECTORY` keeps the reports.
+A named command beside the test suite, for the minutes it takes. `dulcet qrscp`, with an ARTIM of 5 s, is measured by
+`probe` and judged as acceptor, `dulcet echoscu` as requestor: strictly, with the cases of robustness, those that wait
+for timers (side by side) and those that may put a peer out of service; only what the two cannot be made to do is
+skipped. Prints the seconds of each section, and what was skipped and why. Exits with 0 only when nothing failed and it
+took less than `MOST_SECONDS`. Selectors may follow; `--keep DIRECTORY` keeps the reports.
 """
 
 import argparse

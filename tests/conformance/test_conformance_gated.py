@@ -1,4 +1,4 @@
-"""The cells behind a release that an acceptor asks for (Sta7, Sta10, Sta12), and RL-14: our stack, made to do it."""
+"""The cells behind a release that an acceptor asks for (Sta7, Sta10, Sta12), and RL-14: our own floors, made to ask."""
 
 import subprocess
 import sys

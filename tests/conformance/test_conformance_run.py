@@ -122,6 +122,22 @@ def test_the_answer_to_an_unexpected_pdu(
         assert (result.outcome, result.health) == (Outcome[wanted], Health.OK)
 
 
+@pytest.mark.parametrize(("seconds", "reaction", "outcome"), [(0.0, "PASS", "PASSED"), (0.8, "SILENT", "FAILED")])
+def test_a_close_in_sta13_is_early_only_at_once(seconds: float, reaction: str, outcome: str) -> None:
+    """AA-7 answers an A-ASSOCIATE-RQ in Sta13: who is silent and closes much later has not been overtaken by it."""
+
+    async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
+        while (pdu := await read_pdu(reader))[0] == 0x04:
+            writer.write(response(1, {}))
+        writer.write(frames.release_rp())
+        await read_pdu(reader)
+        await asyncio.sleep(seconds)
+
+    result = only(judged_by_script(closing, ["S-A-13-06"]))
+    assert (result.exchanges[0].reaction, result.outcome) == (Reaction[reaction], Outcome[outcome])
+
+
 def test_a_side_that_stays_open_is_a_leak() -> None:
     async def clinging(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -189,6 +205,19 @@ def test_what_a_peer_lacks_is_skipped_with_its_reason() -> None:
         Outcome.SKIPPED,
         "needs a peer of which the profile says that it can start a release as acceptor",
     )
+
+
+def test_what_could_not_be_driven_next_to_others_is_run_again_alone() -> None:
+    """It has one place: the association that is one more gets no answer for as long as the other lasts."""
+    place = asyncio.Lock()
+
+    async def one_at_a_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with place:
+            await politely(reader, writer, frames.abort(2, 2))
+
+    run = judged_by_script(one_at_a_time, ["S-A-06-13", "S-A-06-06", "S-A-06-03"], jobs=3, react=0.3, settle=0.2)
+    assert not told(run)
+    assert any(each.suspect for each in run.results)
 
 
 def test_settings_derive_the_limits_of_artim() -> None:

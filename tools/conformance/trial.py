@@ -26,6 +26,10 @@ from .results import CLOSINGS, REACTIONS, Closing, Exchange, Reaction
 from .settings import Settings
 from .tokens import Token
 
+EARLY_SECONDS = 0.5
+"""A peer in Sta13 may close at any time; but one that was sent what AA-7 answers, and closes so much later without an
+A-ABORT, was not on its way out already."""
+
 
 class Peer(Protocol):
     """How connections with the peer come about, in one role."""
@@ -146,6 +150,8 @@ class Trial:
         reactions = parse(allowed or self.case.expected) if isinstance(allowed, str) else allowed
         await self._wait(reactions, self.settings.react if within is None else within)
         judgement = judge(reactions, self.seen, self.case.most_aborts if most_aborts is None else most_aborts)
+        if self._closed_late(reactions):
+            judgement = Judgement(Reaction.SILENT, why=f"nothing came, and a close {self.elapsed:.2f} s later")
         self.record(str(reactions), judgement)
         trace = self.seen
         self.mark()
@@ -155,6 +161,13 @@ class Trial:
         """As `expect`, with the reactions that Table 9-10 has for these events in these states."""
         events = (*self.prefix_stimuli, *stimuli)
         return await self.expect(oracle.expected(self.role, states, events, turns=turns))
+
+    def _closed_late(self, reactions: Reactions) -> bool:
+        """Whether a bare close that may be early came too late for that: the peer had taken what a PDU was due to."""
+        early = [each for each in reactions.alternatives if each.closing is Closing.EARLY and len(each.tokens) == 1]
+        due = not any(each.tokens == () for each in reactions.alternatives)
+        bare = [token.kind for token in self.seen] == ["CLOSE"]
+        return bool(early) and due and bare and self.elapsed > EARLY_SECONDS
 
     @property
     def seen(self) -> tuple[Token, ...]:

@@ -28,7 +28,15 @@ stimulus(
 )
 
 
-@case("RL-02", "reserved fields of A-RELEASE-RQ and -RP are FFH", roles="AR", level="M", clause="PS3.8 9.3.6")
+@case(
+    "RL-02",
+    "reserved fields of A-RELEASE-RQ and -RP are FFH",
+    roles="AR",
+    level="M",
+    clause=("PS3.8 9.3.6", "PS3.8 9.3.7"),
+    expected="RP | CLOSE",
+    why="An acceptor answers with the A-RELEASE-RP, a requestor closes.",
+)
 async def _(trial: "Trial") -> None:
     if trial.role == "A":
         await trial.drive("Sta6")
@@ -97,7 +105,14 @@ stimulus(
 )
 
 
-@case("RL-08", "nothing comes behind the A-RELEASE-RP", roles="A", level="M", clause="PS3.8 7.2.2")
+@case(
+    "RL-08",
+    "nothing comes behind the A-RELEASE-RP",
+    roles="A",
+    level="M",
+    clause="PS3.8 7.2.2",
+    expected="HOLD | ~CLOSE [EARLY]",
+)
 async def _(trial: "Trial") -> None:
     await trial.drive("Sta6")
     await trial.send(frames.release_rq())

@@ -98,7 +98,11 @@ async def close_cell(trial: "Trial") -> None:
 
 def _before_the_close(state: str) -> str:
     """What was due to the PDU in front may still come, then the peer closes too; a word to a closed connection is not
-    wrong, only useless."""
+    wrong, only useless.
+
+    It is not due any more: the A-RELEASE response (Evt14) is the peer's own event, and where the close (Evt17) comes
+    before it in Sta8 or Sta9, AA-4 leads to Sta1 and nothing is sent (Table 9-10).
+    """
     first = {"Sta3": ("AC", "RJ"), "Sta8": ("RP",), "Sta9": ("RP",)}.get(state, ())
     traces = ["CLOSE", *(f"{kind}, CLOSE" for kind in first), *(f"{kind}, A(*), CLOSE" for kind in first)]
     return " | ".join([*traces, '~A(*), CLOSE [INFO] "an A-ABORT after the close"'])
