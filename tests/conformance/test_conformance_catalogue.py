@@ -3,7 +3,33 @@
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.listing import record
 
-SMOKE = ["S-A-02-10", "S-A-02-19", "S-A-06-03", "S-A-06-06", "S-A-06-12", "S-A-06-16", "S-A-06-19", "S-A-13-06", "P-02", "P-05", "P-07", "RQ-01", "RQ-02", "RQ-06", "RQ-10", "RQ-15", "RQ-17", "RQ-28", "PD-03", "PD-11", "PD-14", "PD-19", "RL-01", "NEG-06", "CMD-01"]
+SMOKE = [
+    "S-A-02-10",
+    "S-A-02-19",
+    "S-A-06-03",
+    "S-A-06-06",
+    "S-A-06-12",
+    "S-A-06-16",
+    "S-A-06-19",
+    "S-A-13-06",
+    "P-02",
+    "P-05",
+    "P-07",
+    "RQ-01",
+    "RQ-02",
+    "RQ-06",
+    "RQ-10",
+    "RQ-15",
+    "RQ-17",
+    "RQ-28",
+    "PD-03",
+    "PD-11",
+    "PD-14",
+    "PD-19",
+    "RL-01",
+    "NEG-06",
+    "CMD-01",
+]
 """Catalogue 3.15."""
 
 

@@ -1,6 +1,7 @@
 """Runs against our own peers, which must pass, and against wrong ones, which must not."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from dulcet.tools.conformance import acceptor, frames
@@ -128,7 +129,7 @@ def test_a_close_in_sta13_is_early_only_at_once(seconds: float, reaction: str, o
 
     async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
-        while (pdu := await read_pdu(reader))[0] == 0x04:
+        while (await read_pdu(reader))[0] == 0x04:
             writer.write(response(1, {}))
         writer.write(frames.release_rp())
         await read_pdu(reader)
@@ -218,6 +219,34 @@ def test_what_could_not_be_driven_next_to_others_is_run_again_alone() -> None:
     run = judged_by_script(one_at_a_time, ["S-A-06-13", "S-A-06-06", "S-A-06-03"], jobs=3, react=0.3, settle=0.2)
     assert not told(run)
     assert any(each.suspect for each in run.results)
+
+
+def test_a_peer_that_wedges_is_started_anew_and_the_next_case_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first unexpected PDU wedges it: it accepts connections and answers nothing, until it is restarted."""
+    monkeypatch.setattr(acceptor, "RECOVERY_SECONDS", 0.5)
+    well = tmp_path / "well"
+    well.touch()
+
+    async def wedged(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not well.exists():
+            await reader.read()
+            return
+        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
+        while (pdu := await read_pdu(reader))[0] == 0x04:
+            writer.write(response(1, {}))
+        if pdu[0] == 0x05:
+            writer.write(frames.release_rp())
+            await reader.read()
+        else:
+            well.unlink()
+            writer.write(frames.abort(2, 2))
+
+    run = judged_by_script(wedged, ["S-A-06-13", "S-A-06-12"], react=0.3, artim=0.1, restart=["touch", str(well)])
+    first, second = run.results
+    assert (first.id, first.health, second.outcome) == ("S-A-06-13", Health.DEAD, Outcome.PASSED)
+    assert not run.end_sanity
 
 
 def test_settings_derive_the_limits_of_artim() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...spec.upper_layer import load
+from . import hooks
 from .case import Case
 from .emitted import summing
 from .judging import outcome
@@ -19,6 +20,11 @@ from .results import CLOSINGS, Closing, Exchange, Health, Outcome, Reaction, Res
 from .settings import Settings
 from .tokens import text
 from .trial import Peer, play
+
+RESTART_SECONDS = 30.0
+"""For the command that starts a peer anew, and for the peer to serve then."""
+PAUSE_SECONDS = 0.25
+"""Between two looks whether it does."""
 
 Told = Callable[[Result], None]
 
@@ -61,6 +67,7 @@ class Runner:
         self._began = began
         self._ended = ended
         self._unwell = False  # whether an earlier case left the peer holding something
+        self._lost = False  # whether not even a restart has brought it back
 
     async def run(self, cases: Sequence[Case]) -> None:
         """All of them, between two sanity checks; stops at a dead peer, and at the first failure if that is wanted."""
@@ -97,7 +104,8 @@ class Runner:
 
     def _stopped(self) -> bool:
         dead = any(result.health is Health.DEAD for result in self._run.results)
-        return dead or (self._settings.fail_fast and bool(self._run.failed))
+        lost = self._lost if self._settings.restart else dead
+        return lost or (self._settings.fail_fast and bool(self._run.failed))
 
     async def _side_by_side(self, cases: Sequence[Case], jobs: int) -> list[Result]:
         room = asyncio.Semaphore(max(jobs, 1))
@@ -111,12 +119,29 @@ class Runner:
                 result = await self.judge(case, alone=not many)
                 result.suspect = result.outcome in _SUSPECT and (many or self._unwell)
                 self._unwell |= _left_something(result)
+                if _left_something(result):
+                    await self._restart(result)
                 self._run.results.append(result)
                 if not result.suspect:
                     self._ended(result)
                 return result
 
         return [result for result in await asyncio.gather(*map(one, cases)) if result is not None]
+
+    async def _restart(self, result: Result) -> None:
+        """Start the peer anew, where there is a command for it; then it is well, and the run goes on."""
+        settings = self._settings
+        if not settings.restart:
+            return
+        values = {"host": settings.host, "port": str(settings.port), "aet": settings.called, "case": result.id}
+        fault = await hooks.run(settings.restart, values, RESTART_SECONDS)
+        until = time.monotonic() + RESTART_SECONDS
+        fault = fault or await self._peer.sanity()
+        while fault and time.monotonic() < until:
+            await asyncio.sleep(PAUSE_SECONDS)
+            fault = await self._peer.sanity()
+        self._lost = bool(fault)
+        self._unwell = bool(fault)
 
     async def _again(self, suspects: Sequence[Result]) -> None:
         """Run suspects once more, alone, on a peer that is well."""

@@ -170,6 +170,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     for name in ("calling", "react", "settle", "strict", "robust", "slow", "allow_dos", "pid", "jobs", "repeat"):
         setattr(settings, name, getattr(options, name))
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
+    settings.restart = shlex.split(options.restart_cmd)
     if profile.concurrency is not None:
         settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
     return settings
@@ -260,6 +261,9 @@ def _common(made: argparse.ArgumentParser) -> None:
     how.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     how.add_argument(
         "--isolate", action="store_true", help="check the peer's health after each case, whatever --jobs says"
+    )
+    how.add_argument(
+        "--restart-cmd", metavar="CMD", default="", help="starts the peer anew, when a case left it unwell (none)"
     )
     how.add_argument("--list", action="store_true", help="only list the cases that would run")
     told = made.add_argument_group("reports")

@@ -50,6 +50,8 @@ class Settings:
     repeat: int = 1
     fail_fast: bool = False
     isolate: bool = False
+    restart: list[str] = field(default_factory=list)
+    """The command that starts the peer anew, when a case left it unwell; [] when there is none."""
     profile: Profile = field(default_factory=Profile)
 
     @property
