@@ -217,22 +217,27 @@ class Receiving:
             self._stored += stored
             self._failed += not stored
             self._counter.count(outcome.size)
-            self._log.info(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address)
+            if self._log.says("info"):
+                self._log.info(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address)
             if outcome.status == OUT_OF_RESOURCES:
                 PeerLog(self._log).error("cannot write", directory=self.directory, why=outcome.error_comment)
-            self._report.record(
-                "object",
-                outcome=outcome.outcome,
-                status=f"0x{outcome.status:04X}",
-                file=None if outcome.path is None else str(outcome.path),
-                bytes=outcome.size,
-                sop_class_uid=outcome.sop_class_uid,
-                sop_instance_uid=outcome.sop_instance_uid,
-                calling=caller.agreement.calling_ae_title,
-                peer=address,
-            )
+            if self._report.records:
+                self._record(caller, outcome, address)
         if outcome.path is not None:
             self.received(caller, outcome.path)
+
+    def _record(self, caller: Caller, outcome: StoreOutcome, address: str) -> None:
+        self._report.record(
+            "object",
+            outcome=outcome.outcome,
+            status=f"0x{outcome.status:04X}",
+            file=None if outcome.path is None else str(outcome.path),
+            bytes=outcome.size,
+            sop_class_uid=outcome.sop_class_uid,
+            sop_instance_uid=outcome.sop_instance_uid,
+            calling=caller.agreement.calling_ae_title,
+            peer=address,
+        )
 
     @property
     def received_waits(self) -> bool:

@@ -25,6 +25,11 @@ class Report:
         self._quiet = quiet
         self._stream = stream or sys.stdout
 
+    @property
+    def records(self) -> bool:
+        """Whether results are told one by one; ask before computing for each of many."""
+        return self._json
+
     def record(self, kind: str, **values: object) -> None:
         """One result; people see the summary only."""
         if self._json:
@@ -68,6 +73,11 @@ class Progress:
             self._bar = _bar(self._stream)
             self._task = self._bar.add_task(self._told(), total=total_bytes)
             self._bar.start()
+
+    @property
+    def shown(self) -> bool:
+        """Whether anybody looks."""
+        return self._bar is not None
 
     def advance(self, number_of_bytes: int, *, files: int = 0) -> None:
         """So many bytes are sent, and perhaps a file is done."""

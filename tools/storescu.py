@@ -125,7 +125,8 @@ class Sending:
         if self._inventor is not None:
             file = self._inventor.of(file)
         self._log.info("sending C-STORE request", file=str(file.path), sop_instance_uid=file.sop_instance_uid)
-        result = association.try_to_store(file, preferred=self._preferred, progress=progress.advance)
+        watched = progress.advance if progress.shown else None
+        result = association.try_to_store(file, preferred=self._preferred, progress=watched)
         self._waiting.popleft()
         progress.advance(0, files=1)
         self.results.add(result)

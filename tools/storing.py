@@ -76,11 +76,15 @@ class StoreResults:
         if result.status is None:
             self._log.error("not sent", file=str(result.path), why=result.error.removeprefix(f"{result.path}: "))
             return
+        if code is ExitCode.SUCCESS and not self._log.says("info"):
+            return
         say = self._log.info if code is ExitCode.SUCCESS else self._log.warning if result.stored else self._log.error
         comment = {"comment": result.error} if result.error else {}
         say("received C-STORE response", file=str(result.path), status=str(result.status), **comment)
 
     def _record(self, result: StoreResult) -> None:
+        if not self._report.records:
+            return
         self._report.record(
             "store",
             file=str(result.path),
