@@ -1,5 +1,6 @@
 """Storage commitment requests survive what happens to the provider between its success response and its report."""
 
+import asyncio
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import pytest
 from dulcet.services.normalized.commitment import CommitmentReports, CommitmentResult, request_information
 from dulcet.services.normalized.commitment_journal import CommitmentJournal, PendingCommitment
 from dulcet.services.normalized.commitment_scp import StorageCommitment
-from wire_peers import until
+from wire_peers import SECONDS, until
 
 from dulcet import SCP, SCU, AssociationAborted, Entity
 
@@ -177,6 +178,82 @@ def test_given_up_and_forgotten(tmp_path: Path) -> None:
         with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
             assert request(association, "1.2.3.4") == 0x0000
         until(lambda: not os.listdir(tmp_path), "an empty journal")
+
+
+@pytest.mark.parametrize(
+    ("kept", "retries", "seconds"),
+    [
+        (True, None, [2.0, 10.0, 60.0, *[600.0] * 144]),  # a day and 72 s
+        (False, None, [2.0, 10.0, 60.0]),
+        (True, [5.0, 7.0], [5.0, 7.0]),
+    ],
+)
+def test_how_long_a_report_is_tried(
+    tmp_path: Path, kept: bool, retries: list[float] | None, seconds: list[float]
+) -> None:
+    """Where a journal keeps it, for a day: a modality may be off over night."""
+    paused: list[float] = []
+    lines: list[str] = []
+
+    async def pause(wanted: float) -> None:
+        paused.append(wanted)
+
+    class Log:
+        def warning(self, event: str, **_: Any) -> None:
+            lines.append(event)
+
+        info = error = warning
+
+    service = StorageCommitment(
+        lambda *_: True,
+        entities={"MODALITY": NOWHERE},
+        same_association=False,
+        retries=retries,
+        journal=tmp_path if kept else None,
+        log=Log(),  # type: ignore[arg-type]  # all it needs of one
+        pause=pause,
+    )
+    with SCP("ARCHIVE", [service]).running() as archive:
+        with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
+            assert request(association, "1.2.3.4") == 0x0000
+        until(lambda: "storage commitment not reported" in lines, "the end of the attempts")
+        until(lambda: not os.listdir(tmp_path), "an empty journal")
+    assert paused == seconds
+    assert lines == ["storage commitment: entity not reached"] * (len(seconds) + 1) + [
+        "storage commitment not reported"
+    ]
+
+
+def test_a_start_begins_all_attempts_anew(tmp_path: Path) -> None:
+    """However many there were before; and one that succeeds is the last."""
+    paused: list[float] = []
+    waiting = threading.Event()
+
+    async def pause(wanted: float) -> None:
+        paused.append(wanted)
+        if wanted == 600.0:
+            waiting.set()
+            await asyncio.Event().wait()
+
+    def service(modality: Entity) -> StorageCommitment:
+        return StorageCommitment(
+            lambda *_: True, entities={"MODALITY": modality}, same_association=False, journal=tmp_path, pause=pause
+        )
+
+    with SCP("ARCHIVE", [service(NOWHERE)]).running() as archive:
+        with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
+            assert request(association, "1.2.3.4") == 0x0000
+        assert waiting.wait(SECONDS)
+    assert len(os.listdir(tmp_path)) == 1
+    waiting.clear()
+    with SCP("ARCHIVE", [service(NOWHERE)]).running():
+        assert waiting.wait(SECONDS)
+    assert paused == [2.0, 10.0, 60.0, 600.0] * 2
+    modality = Modality()
+    with SCP("MODALITY", [modality.service]).running() as here, SCP("ARCHIVE", [service(here.entity)]).running():
+        until(lambda: not os.listdir(tmp_path), "an empty journal")
+    assert [result.transaction_uid for result in modality.heard] == ["1.2.3.4"]
+    assert len(paused) == 8
 
 
 def test_what_cannot_be_kept_is_not_promised(tmp_path: Path) -> None:

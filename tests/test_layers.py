@@ -36,7 +36,6 @@ ENDPOINTS = {
     "services/serving.py": {"asyncio"},  # awaits what async services answer on a blocking association
     "services/normalized/commitment.py": {"asyncio"},  # awaits a report that is heard elsewhere
     "services/normalized/commitment_scp.py": {"asyncio"},  # looks and reports after its response
-    "services/normalized/commitment_reporting.py": {"asyncio"},  # tries again later
     "services/storage/side_by_side.py": {"asyncio", "threading"},  # several associations on a loop, and a thread for it
     "services/storage/stored_files.py": {"threading", "time"},  # a lock for its index; what time a directory changed
     "services/normalized/procedure_step.py": {"threading"},  # a lock: steps change one at a time

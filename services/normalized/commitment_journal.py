@@ -2,7 +2,8 @@
 
 A success response to the N-ACTION says that the request was received (PS3.4 J.3.2.1.3), so a report is owed from then
 on. Each request is a file of its own in a directory, on the disk before the response leaves, and removed when somebody
-has answered the report, or nobody could be reached. A crash in between leaves it to the next start.
+has answered the report, or nobody could be reached in all attempts. A stop or a crash in between leaves it to the next
+start.
 """
 
 import contextlib

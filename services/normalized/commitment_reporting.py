@@ -1,12 +1,12 @@
 """How a provider of Storage Commitment reports (PS3.4 J.3.3): on the association of the request while that stands, else
 on one of our own to the entity that asked, on which we propose to be SCP (J.3.3.1).
 
-A report is repeated, a few times, until somebody has answered it: an answer ends the matter, whatever it says. Where an
-association breaks after the report and before the answer it may arrive twice; its Transaction UID tells.
+A report is repeated until somebody has answered it: an answer ends the matter, whatever it says. Where an association
+breaks after the report and before the answer it may arrive twice; its Transaction UID tells. It is repeated for about a
+minute, and for a day where a journal keeps the request.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ...acse.agreement import AcceptedContext
@@ -22,9 +22,13 @@ from .commitment_journal import PendingCommitment
 
 RETRIES = (2.0, 10.0, 60.0)
 """Seconds before each further association for a report that could not be delivered."""
+RETRIES_OF_A_DAY = (*RETRIES, *(600.0,) * 144)
+"""The same where a journal keeps the request: a modality may be off over night."""
 
 Entities = Mapping[str, Entity] | Callable[[str], Entity | None]
 """Where entities listen, by AE title, or what looks one up."""
+Pause = Callable[[float], Awaitable[object]]
+"""Waits so many seconds."""
 
 
 class Reporter:
@@ -35,15 +39,17 @@ class Reporter:
         retries: seconds before each further attempt to reach an entity.
         settings: of the associations we request; see `Settings`.
         log: told of every report.
+        pause: waits before each further attempt.
     """
 
     def __init__(
-        self, entities: Entities | None, retries: Sequence[float], settings: Mapping[str, Any], log: Log
+        self, entities: Entities | None, retries: Sequence[float], settings: Mapping[str, Any], log: Log, pause: Pause
     ) -> None:
         self._entity = entities if callable(entities) else (entities or {}).get
         self._retries = tuple(retries)
         self._settings = dict(settings)
         self._log = log
+        self._pause = pause
 
     async def report(
         self, pending: PendingCommitment, result: CommitmentResult, same: tuple[Invoke, AcceptedContext] | None
@@ -95,12 +101,13 @@ class Reporter:
         if entity is None:
             self._log.warning("storage commitment: entity not known", title=pending.calling_ae_title)
             return None
-        for seconds in (0.0, *self._retries):
-            await asyncio.sleep(seconds)
-            answer = await self._attempt(pending.ae_title, entity, result)
+        answer = await self._attempt(pending.ae_title, entity, result)
+        for seconds in self._retries:
             if answer is not None:
-                return answer
-        return None
+                break
+            await self._pause(seconds)
+            answer = await self._attempt(pending.ae_title, entity, result)
+        return answer
 
     async def _attempt(self, ae_title: str, entity: Entity, result: CommitmentResult) -> Status | None:
         from .. import aio

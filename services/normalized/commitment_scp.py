@@ -35,7 +35,7 @@ from .commitment import (
     transaction_of,
 )
 from .commitment_journal import CommitmentJournal, PendingCommitment
-from .commitment_reporting import RETRIES, Entities, Reporter
+from .commitment_reporting import RETRIES, RETRIES_OF_A_DAY, Entities, Pause, Reporter
 from .normalized import Normalized, NormalizedOperation, ServiceFailure
 
 Check = Callable[[str, str], bool | int]
@@ -70,15 +70,18 @@ class StorageCommitment(Normalized):
         entities: where entities listen, by AE title: those that have gone when the report is ready.
         same_association: whether to report on the association of the request while it stands. Peers that cannot take
             it there are asked on an association of our own from the start.
-        retries: seconds before each further attempt to reach an entity.
+        retries: seconds before each further attempt to reach an entity, after which the report is given up. None: 2, 10
+            and 60 seconds, and where there is a journal every ten minutes for a day after that.
         settings: of the associations we request; see `Settings`.
         retrieve_ae_title: told to peers as the title to retrieve from; None leaves it out.
         reports: hears what others report to us, where we are also a user of this service.
         journal: a directory in which requests are kept until they are reported on. What a stop or a crash left there is
-            looked at and reported when a server begins to listen. None: they are forgotten with the process.
-        at_most: reports under way for one peer; further requests of it are refused with 0213H, resource limitation
-            (PS3.7 C.5.22). For all peers together it is ten times that.
+            looked at and reported when a server begins to listen, with all attempts anew. None: they are forgotten with
+            the process.
+        at_most: reports under way for one peer, those that wait for another attempt too; further requests of it are
+            refused with 0213H, resource limitation (PS3.7 C.5.22). For all peers together it is ten times that.
         log: told of every report; by default dulcet's own.
+        pause: waits so many seconds before another attempt.
 
     Raises:
         OSError: the journal cannot be read.
@@ -92,13 +95,14 @@ class StorageCommitment(Normalized):
         *,
         entities: Entities | None = None,
         same_association: bool = True,
-        retries: Sequence[float] = RETRIES,
+        retries: Sequence[float] | None = None,
         settings: Mapping[str, Any] | None = None,
         retrieve_ae_title: str | None = None,
         reports: CommitmentReports | None = None,
         journal: "PathLike[str] | str | None" = None,
         at_most: int = AT_MOST,
         log: Log | None = None,
+        pause: Pause = asyncio.sleep,
     ) -> None:
         on_event_report = None if reports is None else reports.report
         super().__init__((STORAGE_COMMITMENT,), on_action=self._requested, on_event_report=on_event_report)
@@ -107,7 +111,9 @@ class StorageCommitment(Normalized):
         self._retrieve_ae_title = retrieve_ae_title or ""
         self._log = log or logger()
         self._lookers = ThreadPoolExecutor(LOOKS, thread_name_prefix="dulcet storage commitment")
-        self._reporter = Reporter(entities, retries, settings or {}, self._log)
+        if retries is None:
+            retries = RETRIES if journal is None else RETRIES_OF_A_DAY
+        self._reporter = Reporter(entities, retries, settings or {}, self._log, pause)
         self._at_most = at_most
         self._under_way: set[str] = set()
         self._reports: Counter[str] = Counter()  # under way, by who asked
