@@ -1,6 +1,6 @@
 """What makes a requestor dial: a command for each case, an operator who is told which button to press, or nobody.
 
-(An HTTP server that is asked is `trigger_http`, the page that an operator looks at is `manual_page`.)
+(An HTTP server that is asked is `trigger_http`.)
 
 A command is a list of words with the placeholders `{host}`, `{port}`, `{aet}` and `{case}`; no shell sees it. Its exit
 code and the end of its output are recorded, and never judged: there are requestors that return 0 after an abort.
