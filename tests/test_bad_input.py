@@ -217,7 +217,7 @@ def test_what_an_archive_cannot_index(tool: Tool, good: list[Path], tmp_path: Pa
     closed(folder)  # links are not followed, so this one is no file
     dicom_file(folder / "good.dcm")
     ran = tool("qrscp", "--reindex", folder)
-    assert (ran.code, ran.out) == (0, "1 objects indexed, 2 files are none\n")
+    assert (ran.code, ran.out) == (0, "1 object indexed, 2 files are none\n")
     told = sorted(line.rpartition("/")[2] for line in ran.err.splitlines())
     assert told == ["empty.dcm", "letter.dcm"]
     for number in range(20):
@@ -373,7 +373,7 @@ def test_a_caller_that_fails(
     out, err = capsys.readouterr()
     assert said in err
     assert "peer=127.0.0.1" in err
-    assert out == "1 objects stored\n"
+    assert out == "1 object stored\n"
     clear(err)
 
 

@@ -59,7 +59,7 @@ def test_a_server_counts_on_one_line() -> None:
     counter.count(500_000)
     counter.finish()
     counter.finish()
-    assert stream.getvalue() == "\r1 objects, 1.5 MB received\x1b[K\r2 objects, 2.0 MB received\x1b[K\n"
+    assert stream.getvalue() == "\r1 object, 1.5 MB received\x1b[K\r2 objects, 2.0 MB received\x1b[K\n"
 
 
 def test_matches_are_counted_while_they_come() -> None:

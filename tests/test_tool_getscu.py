@@ -352,7 +352,7 @@ def test_the_bar() -> None:
         bar.show(Progress(0, 2, 1, 1))
         bar.show(Progress())
     said = terminal.getvalue()
-    assert "1 objects received, 1.0 MB" in said
+    assert "1 object received, 1.0 MB" in said
     assert ", 1 failed, 1 with a warning" in said
     assert "4/4" in said
     for silent in (RetrievalBar(wanted=False, stream=Terminal()), RetrievalBar(stream=io.StringIO())):

@@ -55,7 +55,7 @@ def test_move_goes_to_nobody_who_is_not_in_the_file(tmp_path, files):
 def test_reindex_ends(tool, tmp_path, files):
     (tmp_path / "in" / "notes").write_text("none")
     ran = tool("qrscp", "--reindex", tmp_path / "in")
-    assert (ran.code, ran.out) == (0, "2 objects indexed, 1 files are none\n")
+    assert (ran.code, ran.out) == (0, "2 objects indexed, 1 file is none\n")
     ran = tool("qrscp", "--reindex", "--json", tmp_path / "in")
     assert [(each["record"], each.get("added")) for each in ran.records] == [("index", 2), ("summary", None)]
 

@@ -90,7 +90,7 @@ def test_objects_become_files(
     assert (meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid) == (CT, "1.2.3", EXPLICIT)
     assert (tmp_path / "in" / name).read_bytes()[meta.dataset_offset :] == data_set("1.2.3")
     assert SCU_TITLE.encode() in (tmp_path / "in" / name).read_bytes()[: meta.dataset_offset]
-    assert capsys.readouterr() == ("1 objects stored\n", "")
+    assert capsys.readouterr() == ("1 object stored\n", "")
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,7 @@ def test_a_counter_on_a_terminal(tmp_path: Path, scu: SCU, monkeypatch: pytest.M
     (tmp_path / "in").mkdir()
     with serving("storescp", "-od", tmp_path / "in") as running:
         list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
-    assert "\r1 objects, 0.0 MB received" in terminal.getvalue()
+    assert "\r1 object, 0.0 MB received" in terminal.getvalue()
 
 
 @needs_ipv6

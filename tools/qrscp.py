@@ -15,6 +15,7 @@ from .connection import log_for
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
+from .reporting import objects
 
 WINDOW = 8
 """Operations that may be outstanding, either way, where a peer asks for a window (PS3.7 D.3.3.3)."""
@@ -101,9 +102,9 @@ class Serving(receiving.Receiving):
     def indexed(self) -> int:
         """The last line of --reindex."""
         found = self._archive.found
-        words = f"{found.added} objects indexed"
-        if found.unreadable:
-            words += f", {len(found.unreadable)} files are none"
+        words = f"{objects(found.added)} indexed"
+        if unreadable := len(found.unreadable):
+            words += f", {unreadable} file is none" if unreadable == 1 else f", {unreadable} files are none"
         self._report.summary(words, stored=0, failed=0, exit_code=0)
         return ExitCode.SUCCESS
 

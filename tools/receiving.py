@@ -26,7 +26,7 @@ from .connection import FAMILIES, FOR_EVER, cannot_listen, report_for, tracer
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
-from .reporting import Counter
+from .reporting import Counter, objects
 from .workers import run as run_workers
 from .workers import shared
 
@@ -255,6 +255,6 @@ class Receiving:
 
     def summary(self) -> int:
         """The last line: a server that was asked to stop has done its work, whatever peers sent."""
-        words = f"{self._stored} objects stored" + (f", {self._failed} not" if self._failed else "")
+        words = f"{objects(self._stored)} stored" + (f", {self._failed} not" if self._failed else "")
         self._report.summary(words, stored=self._stored, failed=self._failed, exit_code=0)
         return ExitCode.SUCCESS

@@ -17,6 +17,11 @@ REDRAWN = 0.1
 """Seconds between two looks of a line that is written again and again."""
 
 
+def objects(count: int) -> str:
+    """How many, in words."""
+    return f"{count} object{'s' if count != 1 else ''}"
+
+
 class Report:
     """Records and a summary, for people or for programs."""
 
@@ -114,7 +119,7 @@ class Counter:
         self._objects += 1
         self._bytes += number_of_bytes
         if self._shown:
-            self._stream.write(f"\r{self._objects} objects, {self._bytes / 1e6:.1f} MB received\x1b[K")
+            self._stream.write(f"\r{objects(self._objects)}, {self._bytes / 1e6:.1f} MB received\x1b[K")
             self._stream.flush()
 
     def finish(self) -> None:

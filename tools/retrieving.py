@@ -23,6 +23,7 @@ from .interrupts import Interrupts
 from .log import Log
 from .matches import plain
 from .querying import sop_class, status_shown, tell_extension
+from .reporting import objects
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -189,7 +190,7 @@ class Retrieving(ABC):
     def summary(self) -> int:
         """The last line, and the exit code: that of the worst that happened."""
         code = worst(self.codes)
-        words = f"{self._completed} objects retrieved from {self.peer}"
+        words = f"{objects(self._completed)} retrieved from {self.peer}"
         words += f", {self._failed} failed" if self._failed else ""
         words += f", {self._warning} with a warning" if self._warning else ""
         if code is not ExitCode.SUCCESS:
@@ -275,4 +276,4 @@ class RetrievalBar:
         if not self._objects:
             return f"retrieving{self._counts}"
         rate = self._bytes / 1e6 / max(time.monotonic() - self._begun, 0.001)
-        return f"{self._objects} objects received, {self._bytes / 1e6:.1f} MB, {rate:.1f} MB/s{self._counts}"
+        return f"{objects(self._objects)} received, {self._bytes / 1e6:.1f} MB, {rate:.1f} MB/s{self._counts}"

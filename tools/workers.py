@@ -20,6 +20,7 @@ from .connection import FAMILIES, cannot_listen, log_for, report_for
 from .exit_codes import ExitCode, Failure, for_error, worst
 from .log import Log
 from .options.command_line import UsageError
+from .reporting import objects
 
 if TYPE_CHECKING:
     from ..services.server import Server
@@ -154,7 +155,7 @@ class Workers:
         counted = [self._counted(heard) for heard in self._pipes]
         stored, failed = (sum(each[index] for each in counted) for index in (0, 1))
         code = worst(codes)
-        words = f"{stored} objects stored" + (f", {failed} not" if failed else "")
+        words = f"{objects(stored)} stored" + (f", {failed} not" if failed else "")
         self._report.summary(words, stored=stored, failed=failed, exit_code=int(code))
         return code
 
