@@ -361,6 +361,16 @@ def test_one_direction_alone_is_judged_by_what_it_says_itself() -> None:
     assert [each.id for each in judge_stream(frames.release_rq(), requestor=False)] == ["EM-18"]
 
 
+def test_a_uid_of_ours_that_is_none_is_only_given_back() -> None:
+    """A response repeats the Affected SOP Class UID (PS3.7 9.3.5.2): its fault is that of who asked."""
+    response = command({2: "1.2.840.00008.1.1", COMMAND_FIELD: 0x8030, 0x120: 1, DATA_SET_TYPE: 0x101, STATUS: 0x122})
+    (breach,) = command_sets.breaches(response)
+    assert (breach.id, "AffectedSOPClassUID" in breach.what) == ("EM-14", True)
+    asked = command({2: "1.2.840.00008.1.1", COMMAND_FIELD: 0x30, 0x110: 1, DATA_SET_TYPE: 0x101})
+    assert command_sets.breaches(response, given=command_sets.wrong_uids(asked)) == []
+    assert command_sets.wrong_uids(response.replace(b".00008.", b".10008.")) == set()
+
+
 def test_event_type_in_a_failure_is_for_strict_mode_alone() -> None:
     report = command({2: CT, COMMAND_FIELD: 0x8100, 0x120: 1, DATA_SET_TYPE: 0x101, STATUS: 0x110, 0x1002: 1})
     assert [(each.id, each.strict) for each in command_sets.breaches(report)] == [("EM-14", True)]

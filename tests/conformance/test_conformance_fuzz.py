@@ -13,7 +13,7 @@ from dulcet.tools.conformance.acceptor import AcceptorPeer
 from dulcet.tools.conformance.commands import response
 from dulcet.tools.conformance.fuzzing.counterexample import NoCounterexample, document, load
 from dulcet.tools.conformance.fuzzing.playing import FaultOfTester, converse
-from dulcet.tools.conformance.fuzzing.search import Budget, Found, Search
+from dulcet.tools.conformance.fuzzing.search import TIMES, Budget, Found, Search
 from dulcet.tools.conformance.fuzzing.steps import FIN, RST, SEND, WAIT, Step, turns
 from peers import Script, acceptor, our_scp, read_pdu, settings
 
@@ -156,7 +156,8 @@ def test_a_budget_ends_a_search(budget: Budget) -> None:
         searching = search(port, budget=budget)
         assert searching.run(100, 1) is None
     assert searching.budget.spent
-    assert searching.budget.used == budget.connections if budget.seconds else searching.budget.used == 0
+    most = budget.connections + TIMES if budget.seconds else 0  # a suspect is played to the end
+    assert (budget.connections if budget.seconds else 0) <= searching.budget.used <= most
 
 
 def test_a_fault_of_the_tester_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:

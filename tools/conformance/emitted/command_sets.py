@@ -4,7 +4,7 @@ Read by its own lengths in Implicit VR Little Endian, and held against the table
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -30,15 +30,16 @@ class Element(NamedTuple):
     value: bytes
 
 
-def breaches(data: bytes, *, ids_unknown: bool = False) -> list[Breach]:
+def breaches(data: bytes, *, ids_unknown: bool = False, given: Container[bytes] = ()) -> list[Breach]:
     """What is wrong with a whole command set.
 
     Args:
         data: its bytes.
         ids_unknown: whether it may answer a request that was no message: what it had to repeat is not asked then.
+        given: UIDs that it may merely give back, as they were in a request of ours.
     """
     elements, cut = _elements(data)
-    found = [Breach("EM-14", cut)] if cut else list(_encoding(elements, len(data)))
+    found = [Breach("EM-14", cut)] if cut else list(_encoding(elements, len(data), given))
     values = {each.tag: each.value for each in elements}
     field = _number(values, COMMAND_FIELD)
     message = _messages().get(field if field is not None else -1)
@@ -67,7 +68,21 @@ def _elements(data: bytes) -> tuple[list[Element], str]:
     return found, ""
 
 
-def _encoding(elements: list[Element], length: int) -> Iterator[Breach]:
+def wrong_uids(data: bytes) -> set[bytes]:
+    """The UIDs of a command set that are none."""
+    return {value for tag, value in _elements(data)[0] if _is_uid(tag) and not _is_right(value)}
+
+
+def _is_uid(tag: int) -> bool:
+    known = _known().get(tag)
+    return known is not None and known.vr == "UI"
+
+
+def _is_right(uid: bytes) -> bool:
+    return not uid or (len(uid) <= 64 and _UID.fullmatch(uid) is not None)
+
+
+def _encoding(elements: list[Element], length: int, given: Container[bytes]) -> Iterator[Breach]:
     tags = [each.tag for each in elements]
     if tags != sorted(set(tags)):
         yield Breach("EM-14", "its elements do not ascend, each once")
@@ -80,7 +95,7 @@ def _encoding(elements: list[Element], length: int) -> Iterator[Breach]:
         known = _known().get(tag)
         if known and known.vm == "1" and len(value) not in (_WIDTHS.get(known.vr, len(value)), 0):
             yield Breach("EM-14", f"{name} {known.keyword} has {len(value)} bytes")
-        if known and known.vr == "UI" and value and not (len(value) <= 64 and _UID.fullmatch(value)):
+        if known and _is_uid(tag) and not _is_right(value) and value not in given:
             yield Breach("EM-14", f"{name} {known.keyword} is {value[:80]!r}")
     if not elements or elements[0].tag or elements[0].value != (length - 12).to_bytes(4, "little", signed=True):
         yield Breach("EM-14", f"no right Command Group Length in front: {length - 12} bytes follow it")

@@ -31,6 +31,7 @@ class Flow:
         self._theirs, self._ours = Assembler(), Assembler()
         self._open: int | None = None  # the context of the peer's unfinished message
         self._ids_unknown = False
+        self._wrong_uids: set[bytes] = set()  # of ours, which a response has to give back
 
     # ---- what we sent ----
 
@@ -44,6 +45,7 @@ class Flow:
     def _answered(self, message: Message) -> None:
         if command_sets.breaches(bytes(message.command)):
             self._ids_unknown = True
+            self._wrong_uids |= command_sets.wrong_uids(bytes(message.command))
         if not message.is_response:
             return
         id_, status = message.responded_to, message.status
@@ -86,7 +88,8 @@ class Flow:
 
     def _command(self, message: Message) -> Iterator[Breach]:
         """A command set is whole, whatever becomes of its data set."""
-        yield from command_sets.breaches(bytes(message.command), ids_unknown=self._ids_unknown)
+        command = bytes(message.command)
+        yield from command_sets.breaches(command, ids_unknown=self._ids_unknown, given=self._wrong_uids)
         field, id_ = message.number(COMMAND_FIELD), message.number(MESSAGE_ID)
         if field is None or id_ is None or message.is_response or field == _CANCEL:
             return
