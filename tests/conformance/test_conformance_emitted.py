@@ -68,6 +68,8 @@ def broken(*steps: tuple[str, bytes] | str) -> list[str]:
             watch.ended()
         elif step == "our fin":
             watch.we_ended()
+        elif step == "unread":
+            watch.unread()
         elif step[0] == ">":
             for pdu in ours.feed(step[1]):  # type: ignore[arg-type]
                 watch.sent(pdu)
@@ -359,6 +361,11 @@ def test_one_direction_alone_is_judged_by_what_it_says_itself() -> None:
     assert [(each.id, each.what) for each in found] == [("EM-18", "A-RELEASE-RQ with 2 operations outstanding")]
     assert judge_stream(ac(user=user(ROLE, WINDOW)) + ECHO_RSP + frames.release_rp()) == []
     assert [each.id for each in judge_stream(frames.release_rq(), requestor=False)] == ["EM-18"]
+
+
+def test_who_is_not_read_cannot_end_an_association_in_order() -> None:
+    """PS3.8 9.1.4 n1 asks for A-ABORT; behind a closed window it does not come through (ROB-06)."""
+    assert broken((">", rq()), ("<", ac()), "unread", "fin") == []
 
 
 def test_a_uid_of_ours_that_is_none_is_only_given_back() -> None:

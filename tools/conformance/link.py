@@ -86,6 +86,7 @@ class Link:
     def pause(self) -> None:
         """Read nothing more, as an application that is busy: TCP's window closes."""
         self._reading.clear()
+        self.track.unread()
 
     def resume(self) -> None:
         """Read on."""

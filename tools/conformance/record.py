@@ -159,6 +159,10 @@ class Track:
         """The peer takes no more bytes."""
         self._add("note", words="the peer does not take what is sent to it: its window stays closed")
 
+    def unread(self) -> None:
+        """The tester reads nothing for a while: what would end the association in order may not come through."""
+        self._watch.unread()
+
     def we_ended(self, kind: str) -> None:
         """The tester closed its side or reset the connection: Evt17 at the peer."""
         self.follower.sent("Evt17")

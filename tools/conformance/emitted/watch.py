@@ -103,6 +103,10 @@ class Watch:
         """The other side ended the connection first."""
         self._over = True
 
+    def unread(self) -> None:
+        """The other side reads no more: an A-ABORT that a peer gives now may never come through."""
+        self._over = True
+
     def _keep(self, found: Iterator[Breach]) -> list[Breach]:
         fresh = list(found)
         self.breaches += fresh[: max(0, MOST - len(self.breaches))]
