@@ -3,6 +3,8 @@
 What differs from the standard stands in `tests/conformance/baselines`, by peer, version and role, with its manner: a
 run fails when anything else is seen, and when something expected is seen no more. A version for which there is none is
 told, and not judged. The whole catalogue against our own stack is `full_run`, in `tests/conformance`.
+
+A named command, `python -m pytest tests/live/conformance_smoke.py`: beside other tests the peers answer too unevenly.
 """
 
 import contextlib
