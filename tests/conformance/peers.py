@@ -1,6 +1,7 @@
 """What the tests of the judge judge: our own SCP and SCU, quick ones, and peers that are wrong in one way."""
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,18 @@ def our_scp() -> Iterator[int]:
     scp = SCP("ANY-SCP", [Verification()], timeouts=Timeouts(artim=ARTIM), log=Log("fatal"))
     with scp.running(port=0) as running:
         yield running.port
+
+
+@contextmanager
+def apart(artim: float) -> Iterator[tuple[int, int]]:
+    """An SCP made of our floors in a process of its own: its port and its pid."""
+    script = Path(__file__).with_name("releasing_scp.py")
+    with subprocess.Popen([sys.executable, script, str(artim)], stdout=subprocess.PIPE, text=True) as peer:
+        assert peer.stdout is not None
+        try:
+            yield int(peer.stdout.readline()), peer.pid
+        finally:
+            peer.terminate()
 
 
 def echoscu(*options: str) -> Command:

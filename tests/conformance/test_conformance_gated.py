@@ -1,7 +1,5 @@
 """The cells behind a release that an acceptor asks for (Sta7, Sta10, Sta12), and RL-14: our own floors, made to ask."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,7 @@ import pytest
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.profile import Profile, load, text
 from dulcet.tools.conformance.results import Outcome
-from peers import ARTIM, judged, only, told
+from peers import ARTIM, apart, judged, only, told
 
 GATED = [each.id for each in registry().values() if "gated" in each.tags]
 
@@ -18,13 +16,8 @@ GATED = [each.id for each in registry().values() if "gated" in each.tags]
 @contextmanager
 def releasing() -> Iterator[tuple[int, list[str]]]:
     """The port of an acceptor, and the command that makes it ask for release."""
-    script = Path(__file__).with_name("releasing_scp.py")
-    with subprocess.Popen([sys.executable, script, str(ARTIM)], stdout=subprocess.PIPE, text=True) as peer:
-        assert peer.stdout is not None
-        try:
-            yield int(peer.stdout.readline()), ["kill", "-USR1", str(peer.pid)]
-        finally:
-            peer.terminate()
+    with apart(ARTIM) as (port, pid):
+        yield port, ["kill", "-USR1", str(pid)]
 
 
 def test_our_scp_passes_every_gated_cell_strictly() -> None:

@@ -21,7 +21,7 @@ from dulcet.tools.conformance.results import Health, Outcome, RunResult, Trigger
 from dulcet.tools.conformance.runner import Runner, new_run
 from dulcet.tools.conformance.selecting import select
 from dulcet.tools.log import Log
-from peers import ARTIM, judged, judged_by_script, only, read_pdu, settings
+from peers import ARTIM, apart, judged, judged_by_script, only, read_pdu, settings
 from pydicom.data import get_testdata_file
 
 from dulcet import SCP, SCU, Archive, AssociationError, Entity, Verification
@@ -295,7 +295,8 @@ def test_descriptors_that_are_kept_are_growth(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_let_go_of_is_no_growth() -> None:
-    run = judged_by_script(careless, ["ROB-02"], robust=True, pid=os.getpid())
+    with apart(ARTIM) as (port, pid):  # what the judge itself takes is not the peer's
+        run = judged(port, ["ROB-02"], robust=True, pid=pid)
     assert (only(run).health, only(run).outcome) == (Health.OK, Outcome.PASSED), told(run)
 
 

@@ -50,7 +50,6 @@ def entity(options: dict[str, Any]) -> AE:
 
 def serve(options: dict[str, Any]) -> dict[str, Any]:
     """Start a storage and verification SCP that keeps data sets as they came."""
-    _config.UNRESTRICTED_STORAGE_SERVICE = "contexts" not in options
     ae = entity(options)
     ae.require_called_aet = options.get("require_called", False)
     ae.maximum_associations = options.get("maximum_associations", 10)
@@ -72,7 +71,16 @@ def serve(options: dict[str, Any]) -> dict[str, Any]:
         evt_handlers=[(evt.EVT_C_STORE, store)],
         ssl_context=tls(options, PROTOCOL_TLS_SERVER),
     )
-    assert server is not None  # it does not block
+    return started(server, unrestricted="contexts" not in options)
+
+
+def started(server: Any, *, unrestricted: bool = False) -> dict[str, Any]:
+    """Where it listens.
+
+    Whether it takes whatever storage SOP class it does not know is a setting of pynetdicom's whole process, under which
+    roles are negotiated otherwise too: each start sets it, or what one test asked for would decide the next one's.
+    """
+    _config.UNRESTRICTED_STORAGE_SERVICE = unrestricted
     port = int(server.server_address[1])
     SERVERS[port] = server
     return {"port": port}
@@ -137,10 +145,7 @@ def store(options: dict[str, Any]) -> dict[str, Any]:
 
 def serve_normalized(options: dict[str, Any]) -> dict[str, Any]:
     """Start an SCP of DIMSE-N services; see `live_pynetdicom_normalized`."""
-    server = live_pynetdicom_normalized.serve(entity(options), options)
-    port = int(server.server_address[1])
-    SERVERS[port] = server
-    return {"port": port}
+    return started(live_pynetdicom_normalized.serve(entity(options), options))
 
 
 def invoke_normalized(options: dict[str, Any]) -> dict[str, Any]:
@@ -150,10 +155,7 @@ def invoke_normalized(options: dict[str, Any]) -> dict[str, Any]:
 
 def serve_archive(options: dict[str, Any]) -> dict[str, Any]:
     """Start an SCP that is queried; see `live_pynetdicom_query`."""
-    server = live_pynetdicom_query.serve(entity(options), options)
-    port = int(server.server_address[1])
-    SERVERS[port] = server
-    return {"port": port}
+    return started(live_pynetdicom_query.serve(entity(options), options))
 
 
 def query(options: dict[str, Any]) -> dict[str, Any]:
