@@ -1,18 +1,15 @@
-"""The short ways of the command-set codec, for what is said and heard again and again.
+"""The short way to decode a command set, for what is heard again and again; `straight` is the short way to encode.
 
-Encoding: each message has its writers, a function an element, so that no element is looked up or sorted: a C-STORE-RSP
-takes 1.9 us instead of 4.3. Whatever a writer does not like is left to `command_set`, which says what is wrong.
-
-Decoding: one peer sends the same few commands again and again: the same elements, of the same lengths, with other
-values. The first of a layout is decoded element by element (`command_set`), and its layout is kept: one `struct` for
-all of it, the headers that must be the same, and where the values lie. The next one of that layout is one unpacking
-and one comparison: a C-STORE-RQ takes 2.7 us instead of 5.4, a C-ECHO-RQ 1.4 instead of 3.2.
+One peer sends the same few commands again and again: the same elements, of the same lengths, with other values. The
+first of a layout is decoded element by element (`command_set`), and its layout is kept: one `struct` for all of it, the
+headers that must be the same, and where the values lie. The next one of that layout is one unpacking and one
+comparison: a C-STORE-RQ takes 2.7 us instead of 5.4, a C-ECHO-RQ 1.4 instead of 3.2.
 
 A layout holds only elements that the message has a field for, so whatever fits it means exactly what the long way
 makes of it; `tests/test_layouts.py` shows that for any bytes. Values are checked here by the same functions.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from struct import Struct
@@ -32,9 +29,6 @@ _SHARED: Final = (0x0002, 0x0003)
 """Affected and Requested SOP Class UID: few, so what they decode to is kept too."""
 _HEADER: Final = Struct("<2xHL")
 _GROUP_LENGTH: Final = Struct("<8xL")
-_FIRST: Final = Struct("<HHLL")
-_TAG: Final = Struct("<HH")
-_US: Final = Struct("<HHLH")
 _decode_shared = lru_cache(1024)(command_set.DECODERS[_SHARED[0]])
 
 
@@ -142,64 +136,3 @@ def remember(
         forget()
     layout = Layout(len(data), unpack, pick, pick(unpack(data)), type(message), tuple(numbers), tuple(others), fixed)
     _kept[data[KEY]] = (*alike, layout)
-
-
-Writers = tuple[tuple[tuple[Callable[[Any], Any], Callable[[Any], bytes]], ...], bytes]
-"""For each field what gets its value and what writes its element, and what stands behind the last."""
-
-
-def writers(
-    fields: Iterable[tuple[int, Callable[[Any], Any], bool]],
-    constants: Mapping[int, int],
-    allowed: Mapping[int, tuple[int, ...]],
-) -> Writers:
-    """What writes the elements of a message in the order of their tags.
-
-    Args:
-        fields: element number, what gets the value of a message, and whether it must have one.
-        constants: the elements that are the same in all such messages, by number: each is written before the field
-            that follows it.
-        allowed: the values that those elements may have which may not have any.
-    """
-    rest = sorted(constants.items())
-    found = []
-    for number, get, mandatory in fields:
-        before = b""
-        while rest and rest[0][0] < number:
-            before += _US.pack(0, rest[0][0], 2, rest.pop(0)[1])
-        found.append((get, _writer(number, before, mandatory, allowed.get(number))))
-    return tuple(found), b"".join(_US.pack(0, number, 2, value) for number, value in rest)
-
-
-def _writer(number: int, before: bytes, mandatory: bool, allowed: tuple[int, ...] | None) -> Callable[[Any], bytes]:
-    us = number in command_set.US_NUMBERS
-    encode = None if us else command_set.ENCODERS[number]
-    head = before + _TAG.pack(0, number) + (b"\2\0\0\0" if us else b"")
-    pack = Struct(f"<{len(head)}s{'H' if us else 'L'}").pack
-
-    def write(value: Any) -> bytes:
-        if value is None or value == ():
-            if mandatory:
-                raise ValueError("it must have a value")
-            return before
-        if allowed is not None and value not in allowed:
-            raise ValueError("it must have another value")
-        if encode is None:
-            return pack(head, value)
-        raw = encode(value)
-        return pack(head, len(raw)) + raw
-
-    return lru_cache(256)(write) if number in _SHARED else write
-
-
-def encode(message: Any, plan: Writers) -> bytes:
-    """The command set of a message by its writers.
-
-    Raises:
-        ValueError, TypeError, AttributeError, struct.error: something does not fit; `command_set.encode` says what.
-    """
-    fields, last = plan
-    body = b"".join([write(get(message)) for get, write in fields]) + last
-    if len(body) > command_set.MAXIMUM_LENGTH - 12:
-        raise ValueError("too long")
-    return _FIRST.pack(0, 0, 4, len(body)) + body

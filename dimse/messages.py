@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..dul.errors import LocalProtocolError
 from ..spec import dimse as spec
-from . import command_set, layouts
+from . import command_set, layouts, straight
 from .errors import CommandSetError
 from .status import Status
 
@@ -90,7 +90,7 @@ class Message:
 
     _elements: ClassVar[Mapping[str, int]]  # element number of each field, in the order of the tags
     _mandatory: ClassVar[tuple[int, ...]]  # numbers of the elements that must have a value, but group length
-    _writers: ClassVar[Mapping[bool, layouts.Writers]]  # by whether a data set follows
+    _fields: ClassVar[tuple[straight.Field, ...]]
 
     def encode(self, dataset: bool | None = None) -> bytes:
         """The command set.
@@ -104,15 +104,15 @@ class Message:
                 set the message cannot have or do without.
         """
         follows = self.dataset_follows if dataset is None else dataset
-        if _DATA_SET_FOLLOWS.get(self.data_set, follows) is not follows:
-            raise LocalProtocolError(f"a {self.name} {self.data_set} carries a data set ({self.clause})")
         try:
-            return layouts.encode(self, self._writers[follows])
+            return _encoder(self.command_field, follows)(self)
         except (StructError, ValueError, TypeError, AttributeError):
             return command_set.encode(self._values(follows))  # which says what is wrong
 
     def _values(self, follows: bool) -> dict[int, command_set.Value]:
         """The elements by number."""
+        if _DATA_SET_FOLLOWS.get(self.data_set, follows) is not follows:
+            raise LocalProtocolError(f"a {self.name} {self.data_set} carries a data set ({self.clause})")
         elements: dict[int, command_set.Value] = {
             COMMAND_FIELD: self.command_field,
             COMMAND_DATA_SET_TYPE: DATA_SET if follows else NO_DATA_SET,
@@ -158,13 +158,10 @@ class Request(Message):
         Raises:
             LocalProtocolError: for a field the response does not have.
         """
-        kind = _class(self.command_field | spec.RESPONSE_BIT)
-        if not elements and status in _NO_FAILURE:  # nearly always; past __init__, as in `decode`: 1 us, not 2.4
-            plain: Response = object.__new__(kind)
-            for put, get, value in _plain(self.command_field):
-                put(plain, value if get is None else get(self))
-            kind._put_status(plain, _status(status))
+        if not elements and status in _NO_FAILURE:  # nearly always: 0.6 us, not 2.4
+            plain: Response = _answerer(self.command_field)(self, _status(status))
             return plain
+        kind = _class(self.command_field | spec.RESPONSE_BIT)
         unknown = elements.keys() - kind._elements.keys() - {"dataset_follows"}
         if unknown:
             raise LocalProtocolError(f"a {kind.name} has no {', '.join(sorted(unknown))} ({kind.clause})")
@@ -255,17 +252,27 @@ def _class_of(command_field: Any) -> Any:
 
 
 @cache
-def _plain(command_field: int) -> tuple[tuple[Any, Any, Any], ...]:
-    """How to set each field of a response that says no more than its status, but that: from its request by a getter,
-    or to a value."""
-    request, kind = _class(command_field), _class(command_field | spec.RESPONSE_BIT)
-    echoed = {
-        kind._elements[name]: getattr(request, other) for name, other in _ECHOED.items() if name in kind._elements
-    }
-    getters = {number: each.__get__ for number, each in echoed.items()}
-    getters[kind._elements["message_id_being_responded_to"]] = request.message_id.__get__
-    plan = [(put, getters.get(number), absent) for number, put, absent in kind._slots if number != STATUS]
-    return (*plan, (kind._put_dataset_follows, None, kind.data_set == "always"))
+def _encoder(command_field: int, follows: bool) -> straight.Encoder:
+    """What encodes the messages of a class that a data set follows, or does not.
+
+    Raises:
+        ValueError: it cannot be so.
+    """
+    kind = _class(command_field)
+    if _DATA_SET_FOLLOWS.get(kind.data_set, follows) is not follows:
+        raise ValueError
+    constants = {COMMAND_FIELD: command_field, COMMAND_DATA_SET_TYPE: DATA_SET if follows else NO_DATA_SET}
+    return straight.encoder(kind._fields, constants, {PRIORITY: (MEDIUM, HIGH, LOW)})
+
+
+@cache
+def _answerer(command_field: int) -> Any:
+    """What makes a response that says no more than its status, and what it must echo."""
+    kind = _class(command_field | spec.RESPONSE_BIT)
+    echoed = {kind._elements[name]: other for name, other in _ECHOED.items() if name in kind._elements}
+    echoed[kind._elements["message_id_being_responded_to"]] = "message_id"
+    plan = [(put, echoed.get(number), absent) for number, put, absent in kind._slots if number != STATUS]
+    return straight.answerer(kind, [*plan, (kind._put_dataset_follows, None, kind.data_set == "always")])
 
 
 @cache
@@ -300,14 +307,6 @@ def _class(command_field: int) -> Any:
         slots = [getattr(kind, slot) for slot in (f"affected_{name}", f"requested_{name}") if slot in kind._elements]
         if base is Request:
             setattr(kind, name, slots[0] if slots else None)
-    kind._writers = {
-        follows: layouts.writers(
-            [(each.element.number, getattr(kind, each.element.attribute).__get__, each.mark == "M") for each in fields],
-            {COMMAND_FIELD: kind.command_field, COMMAND_DATA_SET_TYPE: DATA_SET if follows else NO_DATA_SET},
-            {PRIORITY: (MEDIUM, HIGH, LOW)},
-        )
-        for follows in (True, False)
-    }
     return kind
 
 
@@ -322,6 +321,7 @@ def _class_variables(message: spec.Message, fields: list[spec.Field]) -> dict[st
         "is_request": not message.is_response,
         "is_response": message.is_response,
         "_elements": {each.element.attribute: each.element.number for each in fields},
+        "_fields": tuple((each.element.number, each.element.attribute, each.mark == "M") for each in fields),
         "_mandatory": tuple(each.element.number for each in message.fields[1:] if each.mark == "M"),
     }
 
