@@ -26,7 +26,6 @@ from ..dul.primitives import (
     AReleaseResponse,
     Output,
     PDataIndication,
-    PDataRequest,
     Primitive,
 )
 from ..dul.upper_layer import ARTIM_SECONDS, MAXIMUM_LENGTH, Trace, UpperLayer
@@ -193,7 +192,7 @@ class Association:
         Raises:
             LocalProtocolError: no association stands. Nothing was sent.
         """
-        self._layer.request(PDataRequest(pdvs), now)
+        self._layer.send(pdvs, now)
         if self._patience is not None:
             self._patience = now + self._idle
 
@@ -257,7 +256,7 @@ class Association:
         events = [] if deadline is None or now < deadline else self.tick(now)
         state = layer.state
         primitives = layer.receive(data, now)
-        if state == layer.state == "Sta6":  # nothing but data came: no cell leads from Sta6 elsewhere and back
+        if state == "Sta6" == layer.state:  # nothing but data came: no cell leads from Sta6 elsewhere and back
             if primitives and self._patience is not None:
                 self._patience = now + self._idle
             return primitives  # type: ignore[return-value]  # P-DATA indications; and no tick tells of an end in Sta6

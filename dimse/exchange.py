@@ -95,6 +95,7 @@ class Exchange:
         self._maximum_send_length = maximum_send_length
         self._reassembly = Reassembly()
         self._sending = Sending(self.outbox, association.send, self._operations.wait)
+        self._unsent = self._sending.queue
         self._untold: list[DimseEvent] = []  # what happened in `fill`, for the next input to tell
         self._last_id = 0
 
@@ -131,7 +132,7 @@ class Exchange:
     @property
     def sending(self) -> bool:
         """Whether fragments wait for room in the outbox."""
-        return bool(self._sending)
+        return bool(self._unsent)
 
     # ---- what the user asks ----
 
@@ -215,8 +216,8 @@ class Exchange:
             raise LocalProtocolError("only the association-requestor asks for release (PS3.7 A.5)")
         if self.outstanding:
             raise LocalProtocolError(f"{len(self.outstanding)} operations invoked are not confirmed (PS3.7 A.5)")
-        if self._sending or self.performing:
-            what = "a message is still being sent" if self._sending else "the peer waits for a response"
+        if self._unsent or self.performing:
+            what = "a message is still being sent" if self._unsent else "the peer waits for a response"
             raise LocalProtocolError(f"{what}: after A-RELEASE-RQ nothing can be sent (PS3.8 7.2.2)")
         return self._through(self.association.release(now), now)
 
@@ -244,14 +245,15 @@ class Exchange:
 
     def receive(self, data: bytes | bytearray | memoryview, now: float) -> list[DimseEvent]:
         """Take bytes from the peer. Never raises."""
-        overdue = self._overdue(now) if self.outstanding else []
-        return overdue + self._through(self.association.receive(data, now), now)
+        if not self.outstanding:
+            return self._through(self.association.receive(data, now), now)
+        return self._overdue(now) + self._through(self.association.receive(data, now), now)
 
     def fill(self, now: float) -> None:
         """Move fragments into the outbox while it has room; after the last, answer a peer that asked for release."""
-        if self._sending:
+        if self._unsent:
             self._push(now)
-            if not self._sending:
+            if not self._unsent:
                 self._untold += self._settle(now)
 
     # ---- out ----
@@ -267,16 +269,17 @@ class Exchange:
 
     def _fragments(
         self, agreement: Agreement, context_id: int, message: messages.Message, dataset: Dataset | None
-    ) -> Iterator[PDV]:
-        if message.data_set == "optional" and dataset == b"":
+    ) -> tuple[PDV] | Iterator[PDV]:
+        if dataset == b"" and message.data_set == "optional":
             dataset = None  # without elements there is none: an empty fragment shall not be sent (PS3.8 E.1)
         theirs, ours = agreement.maximum_send_length, self._maximum_send_length
         maximum = min(theirs, ours) if theirs and ours else theirs or ours
         return fragment(context_id, message.encode(dataset is not None), dataset, maximum)
 
-    def _send(self, pdvs: Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
-        self._sending.put(pdvs, operation, ends)
-        self._push(now)
+    def _send(self, pdvs: tuple[PDV] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
+        self._sending.put(pdvs, operation, ends, now)
+        if self._unsent:
+            self._push(now)
 
     def _push(self, now: float) -> None:
         try:
@@ -378,7 +381,7 @@ class Exchange:
     def _settle(self, now: float) -> list[DimseEvent]:
         """Answer the peer's release request once we owe it nothing, or can give it nothing any more (Sta9, Sta12)."""
         association = self.association
-        if not association.release_unanswered or (association.established and (self.performing or self._sending)):
+        if not association.release_unanswered or (association.established and (self.performing or self._unsent)):
             return []
         events = association.answer_release(now)
         for event in events:

@@ -44,7 +44,7 @@ def fragment(
     command: bytes,
     dataset: "ReadableBuffer | Iterable[ReadableBuffer] | None",
     maximum_length: int,
-) -> Iterator[PDV]:
+) -> tuple[PDV] | Iterator[PDV]:
     """The PDVs of a message, each to travel in a P-DATA-TF of its own.
 
     Args:
@@ -62,7 +62,7 @@ def fragment(
     if room < 2:
         raise LocalProtocolError(f"a maximum length of {maximum_length} has no room for a fragment (PS3.8 D.1)")
     if dataset is None and len(command) <= room:  # nearly every response: 2.7 us less than the general way
-        return iter((PDV(context_id, COMMAND | LAST, command),))
+        return (PDV(context_id, COMMAND | LAST, command),)
     parts = _marked(context_id, COMMAND, _even_pieces((command,), room))
     if dataset is None:
         return parts

@@ -126,6 +126,7 @@ class Operations:
         field = message.command_field & ~RESPONSE_BIT
         if request is None or context_id != request.context.id or field != request.message.command_field:
             raise LocalProtocolError(f"no request on context {context_id} waits for {message!r} (PS3.7 9.1.1.1.2)")
-        if message.status.is_pending and field not in _PENDING_ALLOWED:
+        final = not message.status.is_pending
+        if not final and field not in _PENDING_ALLOWED:
             raise LocalProtocolError(f"a {message.name} has no pending status (PS3.7 9.1, 10.1)")
-        return not message.status.is_pending
+        return final

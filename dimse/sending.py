@@ -24,7 +24,7 @@ class Sending:
         sent: told of each request that is in the outbox whole, and when.
     """
 
-    __slots__ = ("_outbox", "_queue", "_send", "_sent", "final_responses")
+    __slots__ = ("_outbox", "_send", "_sent", "final_responses", "queue")
 
     def __init__(
         self,
@@ -33,21 +33,27 @@ class Sending:
         sent: Callable[[Outstanding, float], None],
     ) -> None:
         self._outbox, self._send, self._sent = outbox, send, sent
-        self._queue: deque[tuple[Iterator[PDV], Outstanding | None, bool]] = deque()
+        self.queue: deque[tuple[Iterator[PDV], Outstanding | None, bool]] = deque()
+        """Messages that are not in the outbox whole: their PDVs, the operation they ask for, whether they end one."""
         self.final_responses = 0
         """How many of those queued end an operation of the peer's."""
 
-    def __bool__(self) -> bool:
-        return bool(self._queue)
+    def put(self, pdvs: tuple[PDV] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
+        """Take a message: the request of an operation, or a response that ends one, or another.
 
-    def put(self, pdvs: Iterator[PDV], operation: Outstanding | None, ends: bool) -> None:
-        """Queue a message: the request of an operation, or a response that ends one, or another."""
-        self._queue.append((pdvs, operation, ends))
+        One of a single PDV that need not wait is sent at once (2 us less); the others are queued.
+        """
+        if type(pdvs) is tuple and not self.queue and len(self._outbox) < ROOM - 1:
+            self._send(pdvs, now)
+            if operation is not None:
+                self._sent(operation, now)
+            return
+        self.queue.append((iter(pdvs), operation, ends))
         self.final_responses += ends
 
     def push(self, now: float) -> None:
         """Move fragments into the outbox while it has room. What reading a data set raises passes through."""
-        queue, outbox = self._queue, self._outbox
+        queue, outbox = self.queue, self._outbox
         while queue and len(outbox) < ROOM - 1:  # a PDU takes two items at most
             pdvs, operation, ends = queue[0]
             pdv = next(pdvs, None)
@@ -61,4 +67,4 @@ class Sending:
 
     def clear(self) -> None:
         """Nothing of it will be sent."""
-        self._queue.clear()
+        self.queue.clear()

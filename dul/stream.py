@@ -4,15 +4,22 @@ The bytes come in any pieces. Nothing is allocated from a length on the wire, an
 just received is handed on as a view of them; only what is left over at the end of an input is copied and waits.
 So each PDU is copied at most once, and a stream in any pieces costs linear time.
 
-The reader asks in this order: `header()`, then, having judged it, either `body(length)` or `skip(length)`.
+The reader asks in this order: `header()`, then, having judged it, either `body(length)` or `skip(length)`. `run` is
+the same for several P-DATA-TF of the plainest kind.
 """
 
+from functools import partial
 from struct import Struct
+
+from .p_data import P_DATA_TF, PDV, PDV_OVERHEAD
 
 HEADER_LENGTH = 6
 """PDU-type, reserved, PDU-length."""
 
 _HEADER = Struct(">BxL")
+_P_DATA_HEADER = Struct(">BxLLBB")
+_P_DATA_HEADER_LENGTH = _P_DATA_HEADER.size
+_pdv = partial(tuple.__new__, PDV)  # without the frame of a function: 0.12 us instead of 0.25
 
 
 class Stream:
@@ -71,6 +78,26 @@ class Stream:
             return None
         body, self._held = memoryview(self._held)[HEADER_LENGTH:], bytearray()
         return body
+
+    def run(self, longest: int) -> list[PDV]:
+        """The P-DATA-TF PDUs that come next, as far as each lies whole in the input and is one PDV.
+
+        What `header`, `body` and `decode_pdvs` make of them, in half the time: 0.5 us each. They begin where this ends,
+        at whatever is longer than that many bytes of PDU-length, cut, of several PDVs, or wrong.
+        """
+        pdvs: list[PDV] = []
+        if self._held or self._skip:
+            return pdvs
+        view, at, end = self._view, self._at, self._end
+        while end - at >= _P_DATA_HEADER_LENGTH:
+            type_, length, item_length, context_id, control = _P_DATA_HEADER.unpack_from(view, at)
+            after = at + HEADER_LENGTH + length
+            if type_ != P_DATA_TF or not PDV_OVERHEAD <= length <= longest or item_length != length - 4 or after > end:
+                break
+            pdvs.append(_pdv((context_id, control, view[at + _P_DATA_HEADER_LENGTH : after])))
+            at = after
+        self._at = at
+        return pdvs
 
     def skip(self, length: int) -> None:
         """Drop the PDU whose header was just read, its body as it comes."""

@@ -16,7 +16,7 @@ anything changes.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from transitions import MachineError
@@ -24,7 +24,7 @@ from transitions import MachineError
 from .actions import Acceptable, Actions, Fault
 from .errors import INVALID_PARAMETER_VALUE, UNEXPECTED_PDU, UNRECOGNIZED_PDU, DecodeError, LocalProtocolError
 from .machine import MACHINE, SPEC
-from .p_data import PDV_OVERHEAD
+from .p_data import PDV, PDV_OVERHEAD
 from .pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ, decode_body, decode_pdvs
 from .primitives import (
     AAbortRequest,
@@ -181,6 +181,13 @@ class UpperLayer:
             raise LocalProtocolError(f"{primitive!r} is no request or response primitive (PS3.8 7)")
         if event == "Evt1" and not self._actions.is_requestor:
             raise LocalProtocolError("an A-ASSOCIATE request needs the requestor's end: UpperLayer(requestor=True)")
+        return self._ask(event, primitive, now)
+
+    def send(self, pdvs: Sequence[PDV], now: float) -> list[Primitive]:
+        """`request(PDataRequest(pdvs), now)`, which is nearly all that is asked for: Evt9."""
+        return self._ask("Evt9", PDataRequest(pdvs), now)
+
+    def _ask(self, event: str, primitive: Primitive, now: float) -> list[Primitive]:
         primitives = self._begin(now)
         try:
             self._fire(event, primitive)
@@ -245,7 +252,9 @@ class UpperLayer:
 
         Data of a P-DATA indication are views of `data`: use or copy them before the buffer is filled again.
         """
-        primitives, actions, stream = self._begin(now), self._actions, self._stream
+        primitives: list[Primitive] = []
+        actions, stream = self._actions, self._stream
+        actions.now, actions.primitives = now, primitives
         if actions.deadline is not None:
             self._expire(now)
         if self._garbage == GARBAGE_LIMIT or actions.state in _UNCONNECTED:
@@ -288,29 +297,30 @@ class UpperLayer:
         return True
 
     def _take_run(self, length: int) -> bool:
-        """Take this P-DATA-TF and those that follow whole in the stream: one event."""
-        stream, run, count, fault = self._stream, None, 0, None
-        header: tuple[int, int] | None = (_P_DATA, length)
+        """Take this P-DATA-TF and those that follow whole in the stream, as one event; whether a header is there."""
+        stream, fault = self._stream, None
+        run = stream.run(self._p_data_limit)
+        count = len(run)
+        header = stream.header() if run else (_P_DATA, length)
         while header is not None and header[0] == _P_DATA and PDV_OVERHEAD <= header[1] <= self._p_data_limit:
             body = stream.body(header[1])
             if body is None:
+                header = None
                 break
             try:
                 pdvs = decode_pdvs(body)
             except DecodeError as error:
                 fault = Fault(error.reason, str(error))
                 break
-            if run is None:
-                run = pdvs
-            else:
-                run += pdvs
-            count += 1
+            more = stream.run(self._p_data_limit)
+            run += pdvs + more
+            count += 1 + len(more)
             header = stream.header()
-        if run is not None:
+        if run:
             self._fire("Evt10", run, count=count)
         if fault is not None:
             self._fire("Evt19", fault)
-        return run is not None or fault is not None
+        return header is not None
 
     def _invalid(self, length: int, fault: Fault) -> bool:
         """A header that nothing good can follow: Evt19, and its body is skipped as it comes."""

@@ -26,7 +26,7 @@ from .answers import batches
 from .errors import AssociationReleased, aborted
 from .log import place
 from .paced import PacedExchange
-from .provider import Provider
+from .provider import OnEvent, Provider
 from .service import Answer, Answers, Caller, Operation, Reply, Service, failure_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Connection:
     """One connection of a server: an exchange, its driver, and the requests that wait to be performed."""
 
     def __init__(self, server: Host, number: int, overloaded: bool) -> None:
-        scp = server.scp
+        scp = self._scp = server.scp
         self._server = server
         self._number = number
         self._overloaded = overloaded
@@ -83,7 +83,7 @@ class Connection:
     def _count(self) -> int:
         """How many associations there are, for the policy's limit: a server that cannot take one more has too many."""
         if self._overloaded:
-            return self._server.scp.policy.maximum_associations
+            return self._scp.policy.maximum_associations
         return self._server.associations
 
     def expect_proxy_header(self) -> None:
@@ -98,7 +98,7 @@ class Connection:
         if header.local:
             return True
         self.driver.peer = header.source or proxy
-        allowed = self._server.scp.allows(str(self.driver.peer[0]))
+        allowed = self._scp.allows(str(self.driver.peer[0]))
         if not allowed:
             self._log.warning("address-refused", peer=str(self.driver.peer[0]), proxy=str(proxy[0]))
         return allowed
@@ -129,13 +129,13 @@ class Connection:
                 self._request(event)
             else:
                 self._other(event)
-            self._tell(driver.peer, event)
+            if self._scp.on_event is not None:
+                self._tell(self._scp.on_event, event)
 
-    def _tell(self, peer: tuple[Any, ...], event: DimseEvent) -> None:
+    def _tell(self, on_event: OnEvent, event: DimseEvent) -> None:
         """Let the application look on."""
         try:
-            if self._server.scp.on_event is not None:
-                self._server.scp.on_event(peer, event)
+            on_event(self.driver.peer, event)
         except Exception as error:  # noqa: BLE001  # who looks on must not end an association
             self._log.error("on_event failed", error=type(error).__name__, at=place(error))
 
@@ -158,7 +158,7 @@ class Connection:
 
     def _new_caller(self, agreement: Agreement) -> Caller:
         server = self._server
-        title = server.scp.policy.ae_title or agreement.called_ae_title  # without one of its own it is whom peers call
+        title = self._scp.policy.ae_title or agreement.called_ae_title  # without one of its own it is whom peers call
         tls = self._tls_peer()
         return Caller(agreement, self.driver.peer, self.request_abort, self.invoke, tls, server.work, title)
 
@@ -219,7 +219,7 @@ class Connection:
     # ---- requests ----
 
     def _service(self, context: AcceptedContext) -> Service:
-        service = self._server.scp.service_for(context.abstract_syntax)
+        service = self._scp.service_for(context.abstract_syntax)
         assert service is not None  # the context was accepted for it
         return service
 

@@ -31,7 +31,7 @@ class PacedExchange(Exchange):
 
     def fill(self, now: float) -> None:
         """As in `Exchange`; the driver calls it when there is room."""
-        if self._sending:
+        if self._unsent:
             super().fill(now)
-        if not self._sending:
+        if not self._unsent and (self._change is not None or self.on_room is not None):
             self.changed()

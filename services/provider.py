@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 POOL = 8
 """Threads for services that block. Storing waits for the disk, which takes that many requests at a time well."""
+OnEvent = Callable[[tuple[Any, ...], DimseEvent], None]
+"""Called with (caller address, event) for each event of each association."""
 REMEMBERED = 1024
 """Abstract syntaxes whose support is remembered: more than there are, and a bound on what peers can make us keep."""
 
@@ -62,7 +64,7 @@ class Provider:
         write_seconds: float = 30.0,
         reuse_port: bool = False,
         pool: int = POOL,
-        on_event: Callable[[tuple[Any, ...], DimseEvent], None] | None = None,
+        on_event: OnEvent | None = None,
         trace: Trace | None = None,
         actions: type[Actions] = Actions,
         log: Log | None = None,

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import socket
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -270,8 +271,10 @@ def test_a_deadline_that_closes_comes_before_the_bytes(run: Run) -> None:
         async with Serving(thing) as serving:
             reader, writer = await asyncio.open_connection(*serving.address)
             await serving.wanted.until("offered")
-            thing.deadline = 0.0
+            thing.deadline = asyncio.get_running_loop().time() + 0.05
+            serving.driver.flush()
             writer.write(b"too late\n")
+            time.sleep(0.1)  # the loop finds both at once: the bytes, and that it is time
             assert await reader.read() == b""
             writer.close()
             assert serving.wanted.heard == ["offered", "due"]
@@ -393,8 +396,10 @@ def test_deadlines(run: Run) -> None:
             serving.driver.flush()
             await serving.wanted.until("due")
             assert loop.time() >= late
-            thing.deadline = loop.time() - 1
+            thing.deadline = loop.time() + 0.05
+            serving.driver.flush()
             writer.write(b"x\n")
+            time.sleep(0.1)  # the loop finds both at once
             await serving.wanted.until("x")
             assert serving.wanted.heard == ["offered", "due", "due", "x"]
             writer.close()

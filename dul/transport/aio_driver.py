@@ -107,7 +107,7 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
         self.peer = transport.get_extra_info("peername") or self.peer  # none of a connection that was reset already
         self.open = True
         now = self._loop.time()
-        self._caused(self.thing.offered(now) if self._server_side else self.thing.connected(now))
+        self._caused(self.thing.offered(now) if self._server_side else self.thing.connected(now), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # asyncio's own name
         """Where to read to."""
@@ -118,12 +118,11 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
         if not self.open:
             return
         now = self._loop.time()
-        deadline = self.thing.deadline
-        if deadline is not None and deadline <= now:
-            self._caused(self.thing.tick(now))
+        if self._timer is not None and self._timer_at <= now:  # no deadline is earlier than that
+            self._timed()
             if not self.open:
                 return
-        self._caused(self.thing.receive(self._buffer[:nbytes], now))
+        self._caused(self.thing.receive(self._buffer[:nbytes], now), now)
 
     def eof_received(self) -> None:
         """The peer has said all it will (FIN): for DICOM that is the end of the connection."""
@@ -153,20 +152,29 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
 
     def flush(self) -> None:
         """Write what the thing has to say; after using the thing outside `on_events`, call this."""
-        if not self.open or self._transport is None:
+        if self.open:
+            self._flush(self._loop.time())
+
+    def _flush(self, now: float) -> None:
+        transport = self._transport
+        if not self.open or transport is None:
             return
-        thing, outbox, now = self.thing, self.thing.outbox, self._loop.time()
-        room = BURST
-        while self.open and not self._paused and room > 0:
-            thing.fill(now)
-            if not outbox:
+        thing, outbox, room = self.thing, self.thing.outbox, BURST
+        thing.fill(now)
+        while outbox and self.open and not self._paused:
+            if room <= 0:
+                self._flush_soon()
                 break
-            room -= self._write_front(self._transport, outbox)
-        if room <= 0 and not self._paused and not self._again:
+            room -= self._write_front(transport, outbox)
+            thing.fill(now)
+        if self._paused or self._reading_paused:
+            self._hold_reading(transport, self._paused and len(outbox) > WAITING)
+        self._watch()
+
+    def _flush_soon(self) -> None:
+        if not self._again:
             self._again = True
             self._loop.call_soon(self._flush_again)
-        self._hold_reading(self._transport, self._paused and len(outbox) > WAITING)
-        self._watch()
 
     def abort(self) -> None:
         """Break the connection with RST; the thing hears `closed`."""
@@ -188,12 +196,12 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
 
     # Events
 
-    def _caused(self, events: list[E]) -> None:
+    def _caused(self, events: list[E], now: float) -> None:
         if not self._settled and (self.tls is None or self.tls.ready or self.tls.error is not None):
             self._settle()
         if events:
             self._on_events(self, events)
-        self.flush()
+        self._flush(now)
 
     def _settle(self) -> None:
         if not self._settled:
@@ -293,13 +301,15 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
         self._timer, self._timer_at = self._loop.call_at(due, self._timed), due
 
     def _timed(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()  # it may be bytes that brought us here, at the time it is due
+            self._timer = None
         now = self._loop.time()
         if self._transport is not None and self._look_at is not None and self._look_at <= now:
             self._look(self._transport, now)
         deadline = self.thing.deadline
         if self.open and deadline is not None and deadline <= now:
-            self._caused(self.thing.tick(now))
+            self._caused(self.thing.tick(now), now)
         self._watch()
 
     def _look(self, transport: asyncio.Transport, now: float) -> None:

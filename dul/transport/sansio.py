@@ -1,7 +1,8 @@
 """The shape of what a driver drives: inputs return what they caused, outputs stand in one ordered outbox.
 
 Time is an argument, `deadline` says when to call `tick`. The drivers promise to call `tick` before any other
-input once the deadline has passed, so that a peer dripping bytes cannot keep a timer from firing.
+input once the deadline has passed, so that a peer dripping bytes cannot keep a timer from firing; of a deadline that
+comes earlier they know once they have been told to `flush`.
 """
 
 from collections import deque
