@@ -350,12 +350,8 @@ class Exchange:
         if 0 < agreement.maximum_send_length < MINIMUM_MAXIMUM_LENGTH:
             cause = f"no response fits into a P-DATA-TF of {agreement.maximum_send_length}"
             raise CommandSetError(cause, clause="PS3.8 D.1")
-        window = agreement.window_performed if self.association.requestor else agreement.window_invoked
-        unread = self._sending.final_responses
-        if window and len(self.performing) + unread >= max(window, PERFORMED_LIMIT):
-            raise CommandSetError("too many operations at a time", clause="PS3.7 D.3.3.3")
-        if unread >= UNREAD_LIMIT and not window:
-            raise CommandSetError(f"{unread} responses that the peer does not read", clause="a limit of ours")
+        if self.performing or self._sending.final_responses:
+            self._check_open(agreement)
         if self.outstanding:
             self._operations.wait_anew(now)
         if message_id not in self.performing:
@@ -367,6 +363,15 @@ class Exchange:
         if self.association.established:  # else nothing can be said any more
             refusal = request.message.response(DUPLICATE_INVOCATION)
             self._send(self._fragments(agreement, request.context.id, refusal, None), None, True, now)
+
+    def _check_open(self, agreement: Agreement) -> None:
+        """Whether the peer may have one more operation open with us, responses it has not read counted."""
+        window = agreement.window_performed if self.association.requestor else agreement.window_invoked
+        unread = self._sending.final_responses
+        if window and len(self.performing) + unread >= max(window, PERFORMED_LIMIT):
+            raise CommandSetError("too many operations at a time", clause="PS3.7 D.3.3.3")
+        if unread >= UNREAD_LIMIT and not window:
+            raise CommandSetError(f"{unread} responses that the peer does not read", clause="a limit of ours")
 
     # ---- time and the end ----
 

@@ -269,6 +269,8 @@ class UpperLayer:
     def _take(self, type_: int, length: int) -> bool:
         """Judge and take the PDU whose header has come; False when its body has not, or nothing is heard any more."""
         state = self._actions.state
+        if type_ == _P_DATA and state == "Sta6" and PDV_OVERHEAD <= length <= self._p_data_limit:
+            return self._take_run(length)  # as below, for what comes nearly always: 0.3 us less
         judged = _JUDGEMENT[state].get(type_)
         if judged is None:  # a type that does not exist
             return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
