@@ -13,6 +13,7 @@ padding at either end of text, leading zeros in a UID, an Error Comment that is 
 CPython 3.11: C-STORE-RQ (7 elements) encode 2.4 us, decode 3.0 us; C-ECHO-RSP (6 elements) 1.6 us and 2.1 us.
 """
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -42,7 +43,7 @@ _HEADER = struct.Struct("<HHL")
 _FIRST = struct.Struct("<HHLL")
 _pack_us = struct.Struct("<HHLH").pack
 _pack_header = _HEADER.pack
-_UID_CHARACTERS = b"0123456789."
+_is_uid = re.compile(rb"[0-9]+(?:\.[0-9]+)*").fullmatch
 
 
 def keyword(number: int) -> str:
@@ -207,7 +208,7 @@ def _checked_uid(raw: bytes) -> bytes:
     had."""
     if len(raw) > UID_LENGTH:
         raise ValueError(f"has {len(raw)} characters, more than {UID_LENGTH}")
-    if raw.translate(None, _UID_CHARACTERS) or b".." in raw or raw[:1] in b"." or raw[-1:] == b".":
+    if not _is_uid(raw):
         raise ValueError(f"is no UID: {raw.decode('latin-1')!r}")
     return raw
 

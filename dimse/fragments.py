@@ -212,6 +212,11 @@ class Reassembly:
             CommandSetError: the command is malformed.
         """
         context_id, control, data = pdv
+        sink = self._sink
+        if control == 0 and sink is not None and context_id == self._context_id and data and not len(data) & 1:
+            self._empty = 0  # as below, for nearly all there are of a large object: 0.2 us less
+            sink.write(data)
+            return None
         if context_id != self._context_id and self._context_id is not None:
             raise FragmentError(f"fragment on context {context_id} in a message on context {self._context_id}")
         if control & COMMAND:
