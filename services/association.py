@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .query.matches import Matches
     from .query.query import Finding
     from .query.retrieve_scu import RetrieveResult
+    from .storage.outgoing import OutgoingFile
     from .storage.pipeline import Pipeline
     from .storage.user import StoreResult
 
@@ -78,6 +79,10 @@ class LiveAssociation(
             raise
         finally:
             steps.close()
+
+    def read_meanwhile(self, file: "OutgoingFile") -> None:
+        """Read a file that is sent next while the peer is at work with what is sent now."""
+        self._driver.meanwhile = file.read_ahead
 
     def now(self) -> float:
         """The clock of the steps, seconds."""

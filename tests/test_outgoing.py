@@ -100,6 +100,23 @@ def test_a_file_that_changed_is_not_sent(tmp_path):
         file.dataset()
 
 
+def test_read_ahead(tmp_path):
+    """A small one is read once; what is wrong is said when it is asked for, and a large one is left to be mapped."""
+    file = OutgoingFile(write(tmp_path / "a"))
+    file.read_ahead()
+    (tmp_path / "a").unlink()
+    assert bytes(file.dataset()) == data_set()
+    file.close()
+    file.read_ahead()
+    with pytest.raises(FileNotFoundError):
+        file.dataset()
+    large = OutgoingFile(write(tmp_path / "b", data_set(pixels=bytes(2 << 20))))
+    large.read_ahead()
+    (tmp_path / "b").unlink()
+    with pytest.raises(FileNotFoundError):
+        large.dataset()
+
+
 def test_a_file_cut_short_while_it_is_read(tmp_path, monkeypatch):
     file = OutgoingFile(write(tmp_path / "a"))
     monkeypatch.setattr(os, "pread", lambda fd, size, offset: b"short")

@@ -274,13 +274,13 @@ def test_nothing_valid_and_nothing_at_all(tool: Tool, tmp_path: Path) -> None:
 def test_a_file_that_changes_meanwhile(tool: Tool, files: list[Path]) -> None:
     class Meddling(Answering):
         def perform(self, operation: Operation) -> Response:
-            files[1].write_bytes(b"")
+            files[2].write_bytes(b"")  # the second may be read already
             return super().perform(operation)
 
     service = Meddling()
     ran = store(tool, service, "--json", "-nh", *files)
-    assert (ran.code, service.uids) == (22, ["1.2.1", "1.2.3"])
-    assert "changed since it was looked at" in ran.records[1]["error"]
+    assert (ran.code, service.uids) == (22, ["1.2.1", "1.2.2"])
+    assert "changed since it was looked at" in ran.records[2]["error"]
 
 
 def test_directories(tool: Tool, tmp_path: Path) -> None:

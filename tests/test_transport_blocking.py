@@ -191,6 +191,27 @@ def test_fin_at_once(listening: socket.socket) -> None:
         assert driver.error is None
 
 
+def test_what_is_done_meanwhile_is_done_once_and_when_all_is_said(listening: socket.socket) -> None:
+    thing = Lines()
+    thing.outbox.append(bytes(6 << 20))
+    ours, peer = tcp_pair(listening)
+    with peer, BlockingDriver.over(thing, ours, accepted=True) as driver:
+        driver.turn(0.0)  # "offered" is told without a wait
+        done: list[bool] = []
+        driver.meanwhile = lambda: done.append(bool(thing.outbox))
+        driver.turn(0.0)
+        assert not done  # the socket is full
+        reading = threading.Thread(target=read_all, args=(peer,), daemon=True)
+        reading.start()
+        until = time.monotonic() + LIMIT
+        while not done and time.monotonic() < until:
+            driver.turn(0.05)
+        driver.turn(0.0)
+        assert done == [False]
+        ours.shutdown(socket.SHUT_WR)
+        reading.join(LIMIT)
+
+
 def test_rst_while_sending(listening: socket.socket) -> None:
     ours, peer = tcp_pair(listening)
     with BlockingDriver.over(Flood(1 << 30), ours) as driver:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import deque
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from ..services.errors import AssociationError
@@ -111,7 +112,9 @@ class Sending:
         with associate(scu, self._peer, self._options, batch) as association, Interrupts() as interrupts:
             tell_agreement(self._options, self._log, association.agreement)
             goes_on = True
-            for file in files:
+            for file, following in zip_longest(files, files[1:]):
+                if following is not None and self._inventor is None:
+                    association.read_meanwhile(following)
                 goes_on = self._file(association, file, progress) or self._options.no_halt
                 if interrupts.wanted or not goes_on:
                     break

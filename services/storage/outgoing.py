@@ -17,6 +17,7 @@ import mmap
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -185,6 +186,12 @@ class OutgoingFile:
         if len(contents) != self._length:
             raise NotSendable(f"{self.path}: changed while it was read")
         return memoryview(contents)
+
+    def read_ahead(self) -> None:
+        """Read a small file before it is asked for. What is wrong with it is said when it is."""
+        if self._length < _MAPPED:
+            with suppress(OSError, NotSendable):
+                self._data_set()
 
     def passed(self, end: int) -> None:
         """The first so many bytes of the data set have been read: a mapped file need not hold them in memory any more.

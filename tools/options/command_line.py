@@ -192,6 +192,11 @@ def _show(tool: str, given: Sequence[Given], arguments: Sequence[str]) -> None:
     print(shlex.join(["dulcet", tool, *words, *arguments]), file=sys.stderr)
 
 
+def _plain_formatter(prog: str) -> argparse.HelpFormatter:
+    """What argparse makes for each argument to check it: of a width, or it would look at the terminal (2 ms)."""
+    return argparse.HelpFormatter(prog, width=80)
+
+
 def build_parser(tool: str, *, alone: bool = False) -> Parser:
     """A tool's parser, for `parse` and what else is made of parsers; with `alone` no argument is required."""
     parser = Parser(
@@ -200,6 +205,7 @@ def build_parser(tool: str, *, alone: bool = False) -> Parser:
         prefix_chars="-+",
         allow_abbrev=False,
         add_help=False,
+        formatter_class=_plain_formatter,
     )
     parser.tool = tool
     initial = defaults(tool)
