@@ -10,6 +10,8 @@ from typing import Any
 from . import memory
 from .files import images
 from .peers import (
+    BARE,
+    BARE_UVLOOP,
     DCMTK,
     DULCET,
     ORTHANC,
@@ -173,6 +175,7 @@ def near_the_wire() -> list[Goal]:
 
 
 DROPPED = (DULCET, UVLOOP, DCMTK)
+BARES = (BARE, BARE_UVLOOP)
 FILES = 200
 
 CASES: dict[str, Case] = {
@@ -180,19 +183,19 @@ CASES: dict[str, Case] = {
     for case in (
         Case(
             "echo", "SCP: C-ECHO, one association", "/s",
-            pressed("echo", *DROPPED, PLAIN_DCMTK, PYNETDICOM, ORTHANC, SINK),
+            pressed("echo", *DROPPED, PLAIN_DCMTK, PYNETDICOM, ORTHANC, *BARES, SINK),
             [*both(DCMTK.name, 0.9, 1.2, 2.0), Goal(ME, PYNETDICOM.name, 60), Goal(UV, PYNETDICOM.name, 60)],
         ),
         Case(
             "associate-8", "SCP: associate + echo + release, 8 clients", "/s",
             pressed("echo", DULCET, UVLOOP, clients=8, messages=1)
             | pressed("echo", DCMTK, options=("--ignore", "--fork"), clients=8, messages=1)
-            | pressed("echo", PYNETDICOM, ORTHANC, SINK, clients=8, messages=1),
+            | pressed("echo", PYNETDICOM, ORTHANC, *BARES, SINK, clients=8, messages=1),
             both(DCMTK.name, 6, 6),
         ),
         Case(
             "associate-1", "SCP: associate + echo + release, 1 client", "/s",
-            pressed("echo", *DROPPED, PYNETDICOM, ORTHANC, SINK, messages=1),
+            pressed("echo", *DROPPED, PYNETDICOM, ORTHANC, *BARES, SINK, messages=1),
             both(DCMTK.name, 0.5, 0.9, 1.2),
         ),
         Case(

@@ -17,6 +17,8 @@ NODELAY = {"TCP_NODELAY": "1"}
 _DULCET = "import sys; {loop}from dulcet.tools.cli import main; sys.exit(main())"
 _ASYNCIO = "sys.modules['uvloop'] = None; "  # an import of it fails, and the plain loop is taken
 
+_BARE = "import sys; {loop}import runpy; sys.argv[0] = {path!r}; runpy.run_path({path!r}, run_name='__main__')"
+
 Words = list[object]
 
 
@@ -36,6 +38,11 @@ class Program:
 
 def _dulcet(loop: str) -> Callable[[str], Words]:
     return lambda tool: [sys.executable, "-c", _DULCET.format(loop=loop), tool]
+
+
+def _bare(loop: str) -> Words:
+    """The server of `bare`."""
+    return [sys.executable, "-c", _BARE.format(loop=loop, path=str(Path(__file__).with_name("bare.py")))]
 
 
 def _console_script(tool: str) -> Words:
@@ -67,6 +74,8 @@ def _uvloop(tool: str) -> Words:
 DULCET = Program("dulcet", _dulcet(_ASYNCIO))
 UVLOOP = Program("dulcet+uvloop", _uvloop)
 SCRIPT = Program("dulcet", _console_script)
+BARE = Program("bare asyncio", lambda _tool: _bare(_ASYNCIO))
+BARE_UVLOOP = Program("bare uvloop", lambda tool: _uvloop(tool) and _bare(""))
 DCMTK = Program("DCMTK", _dcmtk, NODELAY, ("-pdu", PDU))
 PLAIN_DCMTK = Program("DCMTK, plain", _dcmtk)
 PYNETDICOM = Program("pynetdicom", _pynetdicom, {}, ("-pdu", PDU))
@@ -83,6 +92,8 @@ def storescp(*options: object) -> Server:
     def words(place: Place, of: Program, port: int) -> Words:
         if of is SINK:
             return [place.sink, port]
+        if of in (BARE, BARE_UVLOOP):
+            return [*of.words("storescp"), port]
         if of is ORTHANC:
             return [*of.words("Orthanc"), _orthanc(place, port)]
         directory = place.directory(f"incoming-{port}")
