@@ -269,14 +269,16 @@ class Exchange:
 
     def _fragments(
         self, agreement: Agreement, context_id: int, message: messages.Message, dataset: Dataset | None
-    ) -> tuple[PDV] | Iterator[PDV]:
+    ) -> tuple[PDV, ...] | Iterator[PDV]:
         if dataset == b"" and message.data_set == "optional":
             dataset = None  # without elements there is none: an empty fragment shall not be sent (PS3.8 E.1)
         theirs, ours = agreement.maximum_send_length, self._maximum_send_length
         maximum = min(theirs, ours) if theirs and ours else theirs or ours
         return fragment(context_id, message.encode(dataset is not None), dataset, maximum)
 
-    def _send(self, pdvs: tuple[PDV] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
+    def _send(
+        self, pdvs: tuple[PDV, ...] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float
+    ) -> None:
         self._sending.put(pdvs, operation, ends, now)
         if self._unsent:
             self._push(now)

@@ -12,7 +12,7 @@ besides its decoding; cutting 512 KiB into 5 PDVs costs 4 us.
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeGuard
 
 from ..dul.errors import LocalProtocolError
 from ..dul.p_data import PDV, PDV_OVERHEAD
@@ -44,7 +44,7 @@ def fragment(
     command: bytes,
     dataset: "ReadableBuffer | Iterable[ReadableBuffer] | None",
     maximum_length: int,
-) -> tuple[PDV] | Iterator[PDV]:
+) -> tuple[PDV, ...] | Iterator[PDV]:
     """The PDVs of a message, each to travel in a P-DATA-TF of its own.
 
     Args:
@@ -63,10 +63,17 @@ def fragment(
         raise LocalProtocolError(f"a maximum length of {maximum_length} has no room for a fragment (PS3.8 D.1)")
     if dataset is None and len(command) <= room:  # nearly every response: 2.7 us less than the general way
         return (PDV(context_id, COMMAND | LAST, command),)
+    if len(command) <= room and _is_flat(dataset) and 0 < len(dataset) <= room and not len(dataset) & 1:
+        return (PDV(context_id, COMMAND | LAST, command), PDV(context_id, LAST, dataset))  # a small data set: 3 us less
     parts = _marked(context_id, COMMAND, _even_pieces((command,), room))
     if dataset is None:
         return parts
     return chain(parts, _marked(context_id, 0, _even_pieces(_buffers(dataset), room)))
+
+
+def _is_flat(dataset: object) -> TypeGuard[bytes | memoryview]:
+    """Whether it is plain bytes, or a view of some, as long as it says."""
+    return type(dataset) is bytes or (type(dataset) is memoryview and dataset.format == "B" and dataset.contiguous)
 
 
 def _buffers(dataset: "ReadableBuffer | Iterable[ReadableBuffer]") -> "Iterable[ReadableBuffer]":

@@ -38,13 +38,14 @@ class Sending:
         self.final_responses = 0
         """How many of those queued end an operation of the peer's."""
 
-    def put(self, pdvs: tuple[PDV] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
+    def put(self, pdvs: tuple[PDV, ...] | Iterator[PDV], operation: Outstanding | None, ends: bool, now: float) -> None:
         """Take a message: the request of an operation, or a response that ends one, or another.
 
-        One of a single PDV that need not wait is sent at once (2 us less); the others are queued.
+        One that is there as a whole and need not wait is sent at once (2 us less); the others are queued.
         """
-        if type(pdvs) is tuple and not self.queue and len(self._outbox) < ROOM - 1:
-            self._send(pdvs, now)
+        if type(pdvs) is tuple and not self.queue and len(self._outbox) + 2 * len(pdvs) <= ROOM:
+            for pdv in pdvs:
+                self._send((pdv,), now)
             if operation is not None:
                 self._sent(operation, now)
             return

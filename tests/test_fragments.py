@@ -56,6 +56,14 @@ def test_a_command_and_a_data_set() -> None:
     ]
 
 
+@given(st.binary(min_size=2, max_size=60), st.integers(16, 40))
+def test_a_small_data_set_is_cut_as_one_in_pieces(dataset: bytes, maximum_length: int) -> None:
+    """PS3.8 E.1, E.2: whatever it is held in, bytes, a view of them, or a piece that is asked for."""
+    held: list[Any] = [dataset, memoryview(dataset), bytearray(dataset), iter([dataset])]
+    first, *others = [pieces(list(fragment(1, b"command.", each, maximum_length))) for each in held]
+    assert all(each == first for each in others)
+
+
 def test_the_maximum_length_counts_the_header_of_the_pdv() -> None:
     """PS3.8 D.1: it limits the PDU-length: 4 bytes item length, context ID, control header, fragment."""
     assert pieces(list(fragment(3, b"command.", b"data set", 10))) == [

@@ -157,8 +157,7 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
 
     def _flush(self, now: float) -> None:
         transport = self._transport
-        if not self.open or transport is None:
-            return
+        assert transport is not None  # as long as it is open
         thing, outbox, room = self.thing, self.thing.outbox, BURST
         thing.fill(now)
         while outbox and self.open and not self._paused:
@@ -201,7 +200,8 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
             self._settle()
         if events:
             self._on_events(self, events)
-        self._flush(now)
+        if self.open:
+            self._flush(now)
 
     def _settle(self) -> None:
         if not self._settled:
@@ -301,9 +301,9 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
         self._timer, self._timer_at = self._loop.call_at(due, self._timed), due
 
     def _timed(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()  # it may be bytes that brought us here, at the time it is due
-            self._timer = None
+        assert self._timer is not None
+        self._timer.cancel()  # it may be bytes that brought us here, at the time it is due
+        self._timer = None
         now = self._loop.time()
         if self._transport is not None and self._look_at is not None and self._look_at <= now:
             self._look(self._transport, now)
