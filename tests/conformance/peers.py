@@ -64,10 +64,17 @@ def judged(port: int, ids: Sequence[str], **more: object) -> RunResult:
     return asyncio.run(_judged(port, ids, **more))
 
 
-async def _judged(port: int, ids: Sequence[str], **more: object) -> RunResult:
+def unknown(_result: Result) -> bool:
+    """No failure is expected."""
+    return False
+
+
+async def _judged(
+    port: int, ids: Sequence[str], known: Callable[[Result], bool] = unknown, **more: object
+) -> RunResult:
     made = settings(port=port, **more)
     run = new_run("test", "A", made)
-    await Runner(AcceptorPeer(made), made, run).run([registry()[id_] for id_ in ids])
+    await Runner(AcceptorPeer(made), made, run, known=known).run([registry()[id_] for id_ in ids])
     return run
 
 
@@ -107,12 +114,14 @@ async def read_pdu(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(int.from_bytes(head[2:], "big"))
 
 
-def judged_by_script(script: Script, ids: Sequence[str], **more: object) -> RunResult:
+def judged_by_script(
+    script: Script, ids: Sequence[str], known: Callable[[Result], bool] = unknown, **more: object
+) -> RunResult:
     """Cases against an acceptor that is a script."""
 
     async def play() -> RunResult:
         async with acceptor(script) as port:
-            return await _judged(port, ids, **more)
+            return await _judged(port, ids, known, **more)
 
     return asyncio.run(play())
 

@@ -221,6 +221,25 @@ def test_what_could_not_be_driven_next_to_others_is_run_again_alone() -> None:
     assert any(each.suspect for each in run.results)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_suspect_is_given_longer_unless_it_is_known_to_fail_so(known: bool) -> None:
+    """Whatever it answers comes a little late, as on a busy machine."""
+    late = 0.5
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
+        while (pdu := await read_pdu(reader))[0] in (0x04, 0x05):
+            writer.write(response(1, {}) if pdu[0] == 0x04 else frames.release_rp())
+        await asyncio.sleep(late)
+        writer.write(frames.abort(2, 2))
+
+    run = judged_by_script(
+        slowly, ["S-A-06-13", "S-A-06-03"], known=lambda _: known, jobs=2, react=late * 0.7, settle=0.05
+    )
+    expected = ("SILENT", False) if known else ("PASS", True)
+    assert {(each.verdict, each.suspect) for each in run.results} == {expected}
+
+
 def test_a_peer_that_wedges_is_started_anew_and_the_next_case_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

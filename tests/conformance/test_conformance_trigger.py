@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from dulcet.services.scu import SCU
+from dulcet.tools.conformance import frames, requestor, trial
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.exits import Exit, exit_code
 from dulcet.tools.conformance.requestor import RequestorPeer
@@ -132,3 +133,58 @@ def test_a_server_that_never_answers_is_hung_up_on_and_its_peer_is_blocked() -> 
 def test_what_is_no_url(url: str) -> None:
     with pytest.raises(Failure, match="is no URL of http or https"):
         HttpTrigger(url)
+
+
+class Eager:
+    """A trigger whose peer has dialled, and asked for an association, before anybody hears that it was pulled."""
+
+    chooses_title = True
+    description = "eager"
+
+    async def pull(self, host: str, port: int, aet: str, _case: str) -> "Eager":
+        self._reader, self._writer = await asyncio.open_connection(host, port)
+        self._writer.write(frames.associate_rq(called=aet))
+        self._reading = asyncio.ensure_future(self._reader.readexactly(1))
+        await asyncio.wait([self._reading], timeout=0.3)  # for an answer that must not come yet
+        return self
+
+    async def ended(self) -> str:
+        self.first = (await self._reading)[0]
+        await self._reader.read()
+        return "it hung up"
+
+    async def finish(self, seconds: float) -> None:
+        self._writer.close()
+
+
+def test_a_peer_may_dial_before_its_trigger_has_come_back() -> None:
+    async def play() -> None:
+        made, trigger = settings(), Eager()
+        async with RequestorPeer(made, trigger) as peer:
+            exchange = await trial.play(registry()["RJ-03"], "", peer, made)
+        assert (trigger.first, exchange.undriven) == (0x03, "")
+
+    asyncio.run(play())
+
+
+class Halting(Eager):
+    """One that sends half of its A-ASSOCIATE-RQ, and nothing for a while."""
+
+    async def pull(self, host: str, port: int, aet: str, _case: str) -> "Halting":
+        self._reader, self._writer = await asyncio.open_connection(host, port)
+        request = frames.associate_rq(called=aet)
+        self._writer.write(request[:40])
+        self._reading = asyncio.ensure_future(self._reader.readexactly(1))
+        return self
+
+
+def test_half_a_request_is_told_with_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requestor, "FIRST_PDU_SECONDS", 0.1)
+
+    async def play() -> None:
+        made = settings(react=0.1)
+        async with RequestorPeer(made, Halting()) as peer:
+            exchange = await trial.play(registry()["RJ-03"], "", peer, made)
+        assert exchange.undriven.startswith("the connection does not begin with an A-ASSOCIATE-RQ, but with b'\\x01")
+
+    asyncio.run(play())

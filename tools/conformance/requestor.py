@@ -16,7 +16,7 @@ from .case import Case
 from .endings import Undriven
 from .link import Link
 from .reading import Seen, read
-from .results import Health, Level
+from .results import Health, Level, TriggerRun
 from .settings import Settings
 from .trial import Trial
 from .trigger import Started, Trigger
@@ -25,6 +25,8 @@ LONGEST_REQUEST = 1 << 20
 """Bytes of an A-ASSOCIATE-RQ."""
 MOST_WAITING = 64
 """Connections that may wait to be told apart."""
+FIRST_PDU_SECONDS = 5.0
+"""At least, for the A-ASSOCIATE-RQ behind a connection: how soon a peer speaks is no reaction, and not judged."""
 
 
 def title(case: Case) -> str:
@@ -35,11 +37,24 @@ def title(case: Case) -> str:
 class _Waiting:
     """A trial, its trigger, and the connections that came for it."""
 
-    def __init__(self, trial: Trial, started: Started) -> None:
-        self.trial = trial
-        self.started = started
+    def __init__(self) -> None:
         self.arrived: asyncio.Queue[tuple[socket.socket, str, bytes]] = asyncio.Queue()
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Why no connection can come of it any more."""
+        self._started: Started | None = None
+
+    def pulled(self, started: Started) -> None:
+        """Its trigger is pulled."""
+        self._started = started
         self.ended = asyncio.ensure_future(started.ended())
+
+    async def finish(self, seconds: float) -> TriggerRun | None:
+        """What became of the trigger, with which it is over; connections that nobody took are closed."""
+        run = await self._started.finish(seconds) if self._started else None
+        self.ended.cancel()
+        while not self.arrived.empty():
+            self.arrived.get_nowait()[0].close()
+        return run
 
 
 class RequestorPeer:
@@ -104,17 +119,17 @@ class RequestorPeer:
     async def _route(self, sock: socket.socket, address: str) -> None:
         """Read the A-ASSOCIATE-RQ, and give the connection to its trial."""
         sock.setblocking(False)
-        first = b""
+        first = bytearray()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.react):
-                first = await _first_pdu(sock)
-        waiting = self._picked(read(first) if len(first) >= 6 else None)
+            async with asyncio.timeout(max(self._settings.react, FIRST_PDU_SECONDS)):
+                await _first_pdu(sock, first)
+        waiting = self._picked(read(bytes(first)) if len(first) >= 6 else None)
         if waiting is None:
             with contextlib.suppress(OSError):
                 await asyncio.get_running_loop().sock_sendall(sock, frames.associate_rj(1, 1, 7))
             sock.close()
         else:
-            await waiting.arrived.put((sock, address, first))
+            await waiting.arrived.put((sock, address, bytes(first)))
 
     def _picked(self, request: Seen | None) -> _Waiting | None:
         called = request.called if request is not None and request.type == 0x01 else ""
@@ -149,25 +164,22 @@ class RequestorPeer:
         return link
 
     async def _pull(self, trial: Trial, port: int | None = None) -> _Waiting:
-        case = trial.case
+        name = title(trial.case)
+        waiting = self._waiting[name] = _Waiting()  # before the trigger, of which a connection may come at once
         try:
-            started = await self._trigger.pull(
-                self._settings.host, self._settings.port if port is None else port, title(case), case.id
+            waiting.pulled(
+                await self._trigger.pull(
+                    self._settings.host, self._settings.port if port is None else port, name, trial.case.id
+                )
             )
         except OSError as error:
             raise Undriven(f"the command cannot be run: {error}") from None
-        self._waiting[title(case)] = _Waiting(trial, started)
-        return self._waiting[title(case)]
+        return waiting
 
     async def ended(self, trial: Trial) -> None:
         """A trial is over: its trigger must come to its end too."""
-        waiting = self._waiting.pop(title(trial.case), None)
-        if waiting is None:
-            return
-        trial.exchange.trigger = await waiting.started.finish(self._settings.trigger_seconds)
-        waiting.ended.cancel()
-        while not waiting.arrived.empty():
-            waiting.arrived.get_nowait()[0].close()
+        if waiting := self._waiting.pop(title(trial.case), None):
+            trial.exchange.trigger = await waiting.finish(self._settings.trigger_seconds)
 
     # ---- connections that are none ----
 
@@ -229,10 +241,9 @@ class RequestorPeer:
         return Health.OK, 0.0
 
 
-async def _first_pdu(sock: socket.socket) -> bytes:
-    """The bytes of the first PDU, as far as they come."""
+async def _first_pdu(sock: socket.socket, data: bytearray) -> None:
+    """Gather the bytes of the first PDU, as far as they come."""
     loop = asyncio.get_running_loop()
-    data = b""
     while len(data) < 6 or len(data) < 6 + min(int.from_bytes(data[2:6], "big"), LONGEST_REQUEST):
         try:
             piece = await loop.sock_recv(sock, 1 << 16)
@@ -241,7 +252,6 @@ async def _first_pdu(sock: socket.socket) -> bytes:
         if not piece:
             break
         data += piece
-    return data
 
 
 def _abandon(sock: socket.socket) -> None:

@@ -1,14 +1,16 @@
 """Runs cases against a peer: in order, with a health check after each, suspects once more alone, waiting ones last.
 
 A peer that earlier cases made to hang answers later ones with a refusal that is not theirs. So what fails while the
-peer is not well, or next to other cases, is a suspect, and is run again alone before it counts (catalogue 4.1, 4.2).
+peer is not well, or next to other cases, is a suspect, and is run again alone before it counts (catalogue 4.1, 4.2),
+with longer clocks, as it may have been this machine that was busy; unless it is known to fail just so.
 With `repeat`, a case that does not always come out the same is FLAKY(k/n), never retried to green.
 """
 
 import asyncio
 import datetime
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from ...spec.upper_layer import load
@@ -25,6 +27,8 @@ RESTART_SECONDS = 30.0
 """For the command that starts a peer anew, and for the peer to serve then."""
 PAUSE_SECONDS = 0.25
 """Between two looks whether it does."""
+PATIENCE = 3
+"""Times `react` and `settle` that a suspect is given when it is run alone."""
 
 Told = Callable[[Result], None]
 
@@ -50,6 +54,7 @@ class Runner:
         run: where results go.
         began: called with each case when it begins.
         ended: called with each result.
+        known: whether a failure is the one that is expected, so that no other reason for it is looked for.
     """
 
     def __init__(
@@ -60,12 +65,14 @@ class Runner:
         *,
         began: Callable[[Case], None] = lambda _case: None,
         ended: Told = lambda _result: None,
+        known: Callable[[Result], bool] = lambda _result: False,
     ) -> None:
         self._peer = peer
         self._settings = settings
         self._run = run
         self._began = began
         self._ended = ended
+        self._known = known
         self._unwell = False  # whether an earlier case left the peer holding something
         self._lost = False  # whether not even a restart has brought it back
 
@@ -117,7 +124,7 @@ class Runner:
                     return None
                 self._began(case)
                 result = await self.judge(case, alone=not many)
-                result.suspect = result.outcome in _SUSPECT and (many or self._unwell)
+                result.suspect = result.outcome in _SUSPECT and (many or self._unwell) and not self._known(result)
                 self._unwell |= _left_something(result)
                 if _left_something(result):
                     await self._restart(result)
@@ -150,13 +157,25 @@ class Runner:
         for result in suspects:
             if self._unwell:
                 await self._peer.health()
-            fresh = await self.judge(REGISTRY[result.id], alone=True)
+            with self._patiently():
+                fresh = await self.judge(REGISTRY[result.id], alone=True)
             fresh.suspect = True
             fresh.runs, fresh.failures = fresh.runs + 1, fresh.failures + 1
             if fresh.outcome not in _SUSPECT:
                 fresh.reason = "it failed next to other cases, and not when run alone"
             self._run.results[self._run.results.index(result)] = fresh
             self._ended(fresh)
+
+    @contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """With longer clocks, which the peer shares."""
+        settings = self._settings
+        usual = settings.react, settings.settle
+        settings.react, settings.settle = (PATIENCE * each for each in usual)
+        try:
+            yield
+        finally:
+            settings.react, settings.settle = usual
 
     async def judge(self, case: Case, *, alone: bool = True) -> Result:
         """One case, as often as wanted."""

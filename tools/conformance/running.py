@@ -18,7 +18,7 @@ from .listing import text
 from .reports import REPORTS
 from .reports.terminal import Terminal
 from .requestor import RequestorPeer
-from .results import Result, RunResult
+from .results import Expectation, Result, RunResult
 from .runner import Runner, Subject, new_run
 from .safety import check_target
 from .selecting import SelectorError, select
@@ -121,11 +121,16 @@ class Session:
         terminal: Terminal,
         settings: Settings | None = None,
     ) -> None:
-        def ended(result: Result) -> None:
+        def known(result: Result) -> bool:
             baseline.compare(result, self._baseline, datetime.date.today())
+            return result.expectation is Expectation.XFAIL
+
+        def ended(result: Result) -> None:
+            known(result)
             terminal.ended(result)
 
-        await Runner(peer, settings or self._settings, run, began=terminal.began, ended=ended).run(cases)
+        runner = Runner(peer, settings or self._settings, run, began=terminal.began, ended=ended, known=known)
+        await runner.run(cases)
 
     def _listening(self) -> Settings:
         """The settings of role R: where we listen is not where the peer does."""
