@@ -4,7 +4,8 @@ What differs from the standard stands in `tests/conformance/baselines`, by peer,
 run fails when anything else is seen, and when something expected is seen no more. A version for which there is none is
 told, and not judged. The whole catalogue against our own stack is `full_run`, in `tests/conformance`.
 
-A named command, `python -m pytest tests/live/conformance_smoke.py`: beside other tests the peers answer too unevenly.
+A step of its own in `.ci/run`, `python -m pytest --numprocesses=0 tests/live/conformance_smoke.py`: beside other tests
+the peers answer too unevenly.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ def judged(folder: Path, baseline: str, command: str, *words: object) -> None:
     """Run the command: all is driven, and nothing is seen but what is allowed or stands in the baseline."""
     expected, report = BASELINES / f"{baseline}.toml", folder / "run.json"
     if not expected.exists():
-        pytest.skip(f"no baseline {expected.name}: another version")
+        pytest.skip(f"this machine has a peer of another version, not judged: there is no {expected.name}")
     ours, theirs = list(map(str, words)), []
     if "--" in ours:
         ours, theirs = ours[: ours.index("--")], ours[ours.index("--") :]
