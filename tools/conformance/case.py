@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Script = Callable[["Trial"], Awaitable[None]]
 Stimulus = Callable[["Trial"], Sequence[bytes]]
 """The PDUs to send, which may depend on the variant and on what was agreed."""
+Derived = Callable[[str], str]
+"""Of a variant: what is allowed, as text."""
 
 TAGS = ("smoke", "slow", "robust", "dos", "gated")
 """smoke: the 25 quick ones; slow: waits for a timer, run side by side at the end; robust: counts with --robust only;
@@ -45,7 +47,11 @@ class Case:
     """"PS3.8 9.3.5", "PS3.8 Table 9-26"; the first is the one reports sort by."""
     script: Script
     expected: str = ""
-    """The reactions allowed (notation of `reactions`); "" where the script derives them from Table 9-10."""
+    """The reactions allowed, in the notation of `reactions`; "" where one of the next two says what is."""
+    rule: str = ""
+    """What must hold, in words, where no trace tells it."""
+    derived: Derived | None = None
+    """What is allowed of each variant, where Table 9-10 or the variant decides it."""
     states: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -71,6 +77,18 @@ class Case:
             raise ValueError(f"{self.id}: unknown tag or need in {self.tags}, {self.needs}")
         if self.expected:
             parse(self.expected)
+
+    def expects(self, variant: str) -> str:
+        """What is allowed of a variant: reactions, or a rule in words."""
+        return self.derived(variant) if self.derived else self.expected or self.rule
+
+    @property
+    def allowed(self) -> str:
+        """The same of the case: once where its variants agree."""
+        texts = {variant: self.expects(variant) for variant in self.variants}
+        if len(set(texts.values())) == 1:
+            return self.expects(self.variants[0])
+        return "; ".join(f"{variant}: {text}" for variant, text in texts.items())
 
     @property
     def section(self) -> str:

@@ -58,8 +58,11 @@ def text(cases: Iterable[Case]) -> str:
 
 def record(case: Case) -> dict[str, object]:
     """A case as JSON has it: everything but its script."""
-    names = ("id", "slug", "title", "roles", "level", "clauses", "expected", "states", "events", "tags", "needs")
-    return {name: getattr(case, name) for name in names} | {"variants": [*filter(None, case.variants)], "why": case.why}
+    names = ("id", "slug", "title", "roles", "level", "clauses", "states", "events", "tags", "needs", "why")
+    return {name: getattr(case, name) for name in names} | {
+        "expected": case.allowed,
+        "variants": [*filter(None, case.variants)],
+    }
 
 
 def _explain(argv: Sequence[str]) -> int:
@@ -84,8 +87,7 @@ def explanation(case: Case) -> list[str]:
     ]
     if case.states or case.events:
         lines.append(f"  cells    {' '.join(case.events)} in {' '.join(case.states)}")
-    if case.expected:
-        lines.append(f"  expected {case.expected}")
+    lines.append(f"  expected {case.allowed}")
     if case.tags:
         lines.append(f"  tags     {', '.join(case.tags)}")
     if case.why:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import commands, frames, hooks
 from .endings import Undriven
-from .oracle import Stimulus
 from .reading import Seen
 from .tokens import Token, text
 
@@ -37,6 +36,14 @@ STARTS = {
     ("R", "Sta13"): "Sta13",
 }
 """By role and state: where the peer is when the stimulus leaves, a prefix in front of it."""
+PREFIXES = {
+    ("A", "Sta3"): "Evt6",
+    ("A", "Sta8"): "Evt12",
+    ("A", "Sta12"): "Evt13",
+    ("R", "Sta8"): "Evt12",
+    ("R", "Sta9"): "Evt12",
+}
+"""The event of the prefix, which leads from there to a transient state."""
 
 GATED = ("Sta7", "Sta10", "Sta12")
 """An acceptor gets there only by asking for release itself, which few do."""
@@ -88,7 +95,7 @@ async def _a_sta2(trial: "Trial") -> None:
 
 async def _a_sta3(trial: "Trial", **how: Any) -> None:
     await _a_sta2(trial)
-    _in_front(trial, request(trial, **how), Stimulus("Evt6"))
+    trial.prefix.append(request(trial, **how))
 
 
 async def _a_sta6(trial: "Trial", **how: Any) -> None:
@@ -99,7 +106,7 @@ async def _a_sta6(trial: "Trial", **how: Any) -> None:
 
 async def _a_sta8(trial: "Trial", **how: Any) -> None:
     await _a_sta6(trial, **how)
-    _in_front(trial, frames.release_rq(), Stimulus("Evt12"))
+    trial.prefix.append(frames.release_rq())
 
 
 async def _a_sta13(trial: "Trial", **how: Any) -> None:
@@ -127,7 +134,7 @@ async def _a_sta10(trial: "Trial", **how: Any) -> None:
 
 async def _a_sta12(trial: "Trial", **how: Any) -> None:
     await _a_sta10(trial, **how)
-    _in_front(trial, frames.release_rp(), Stimulus("Evt13"))
+    trial.prefix.append(frames.release_rp())
 
 
 # ---- role R: we listen ----
@@ -171,12 +178,12 @@ async def serve(trial: "Trial", answered: int = 0) -> None:
 
 async def _r_sta8(trial: "Trial", **how: Any) -> None:
     await _r_sta6(trial, **how)
-    _in_front(trial, frames.release_rq(), Stimulus("Evt12"))
+    trial.prefix.append(frames.release_rq())
 
 
 async def _r_sta9(trial: "Trial", **how: Any) -> None:
     await _r_sta7(trial, **how)
-    _in_front(trial, frames.release_rq(), Stimulus("Evt12"))
+    trial.prefix.append(frames.release_rq())
 
 
 async def _r_sta11(trial: "Trial", **how: Any) -> None:
@@ -211,11 +218,6 @@ _RECIPES: dict[tuple[str, str], Callable[..., Awaitable[None]]] = {
 
 
 # ---- what is waited for on the way ----
-
-
-def _in_front(trial: "Trial", pdu: bytes, stimulus: Stimulus) -> None:
-    trial.prefix.append(pdu)
-    trial.prefix_stimuli.append(stimulus)
 
 
 async def _await(trial: "Trial", condition: Callable[[], bool], seconds: float | None = None) -> bool:

@@ -5,20 +5,18 @@
     await trial.expect("AA8 r2")            # what must come of it, judged at once
 
 `expect` ends the script when the reaction is not allowed; what it found stands in `trial.exchange`. With no text it
-takes the case's own, `expect_by_table` takes what Table 9-10 has for the states the peer was driven to. The stimulus
-must be complete before silence counts: sending half a message and waiting proves nothing.
+takes the case's own. The stimulus must be complete before silence counts: sending half a message and waiting proves
+nothing.
 """
 
 import traceback
-from collections.abc import Sequence
 from typing import Any, Protocol
 
-from . import oracle, recipes
+from . import recipes
 from .case import Case
 from .endings import Skip, Stop, Undriven
 from .judging import Judgement, hopeless, judge, settled
 from .link import Delivery, Link
-from .oracle import Stimulus
 from .reactions import Reactions, parse
 from .reading import Seen
 from .record import Recording, Track
@@ -70,13 +68,11 @@ class Trial:
         self.settings = settings
         self.profile = settings.profile
         self.recording = Recording()
-        self.exchange = Exchange(label=variant)
+        self.exchange = Exchange(label=variant, expected=case.rule)
         self.links: list[Link] = []
         """The connections of the case, in order."""
         self.prefix: list[bytes] = []
         """PDUs that take the peer into a transient state: they leave in one segment with the stimulus."""
-        self.prefix_stimuli: list[Stimulus] = []
-        """The same as events of the table."""
         self.request: Seen | None = None
         """The A-ASSOCIATE-RQ of a requestor."""
         self.acceptance: Seen | None = None
@@ -156,11 +152,6 @@ class Trial:
         trace = self.seen
         self.mark()
         return trace
-
-    async def expect_by_table(self, *stimuli: Stimulus, states: Sequence[str], turns: int = 0) -> tuple[Token, ...]:
-        """As `expect`, with the reactions that Table 9-10 has for these events in these states."""
-        events = (*self.prefix_stimuli, *stimuli)
-        return await self.expect(oracle.expected(self.role, states, events, turns=turns))
 
     def _closed_late(self, reactions: Reactions) -> bool:
         """Whether a bare close that may be early came too late for that: the peer had taken what a PDU was due to."""

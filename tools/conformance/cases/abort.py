@@ -164,6 +164,7 @@ _PROVOKING: dict[str, tuple[Callable[[], bytes], int]] = {
     roles="AR",
     level="M",
     clause=(FIELDS, FORM),
+    rule="A-ABORT as in Table 9-26",
     variants=tuple(_PROVOKING),
     why="Length 4; source 0 or 2; a reason of the table, and 0 where the source is the service user.",
 )
@@ -172,7 +173,7 @@ async def _(trial: "Trial") -> None:
     await trial.send(_PROVOKING[trial.variant][0]())
     await trial.link.until(lambda: bool(trial.seen), trial.settings.react)
     await trial.link.quiet(trial.settings.settle)
-    trial.exchange.expected, trial.exchange.seen = "A-ABORT as in Table 9-26", trial.seen
+    trial.exchange.seen = trial.seen
     aborts = [pdu for pdu in trial.track.pdus if pdu.type == 0x07]
     if not aborts:
         trial.grade(Reaction.INFO, "no A-ABORT came: there is none to be looked at")
@@ -242,11 +243,11 @@ async def _(trial: "Trial") -> None:
     roles="AR",
     level="S",
     clause=(PROVIDER, FIELDS),
+    derived=lambda provoked: f"AA8 r{_PROVOKING[provoked][1]}",
     variants=tuple(_PROVOKING),
     why="The reasons tell people what went wrong; other ones fail in strict mode only.",
 )
 async def _(trial: "Trial") -> None:
-    provoking, reason = _PROVOKING[trial.variant]
     await trial.drive("Sta6")
-    await trial.send(provoking())
-    await trial.expect(f"AA8 r{reason}")
+    await trial.send(_PROVOKING[trial.variant][0]())
+    await trial.expect(trial.case.expects(trial.variant))

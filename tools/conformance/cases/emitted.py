@@ -27,6 +27,13 @@ async def ordinary(trial: Trial) -> None:
 for _id, _rule in RULES.items():
     register(
         Case(
-            _id, slug_of(_rule.title), _rule.title, "AR", _rule.level, _rule.clauses, ordinary, needs=("verification",)
+            _id,
+            slug_of(_rule.title),
+            _rule.title,
+            "AR",
+            _rule.level,
+            _rule.clauses,
+            ordinary,
+            rule=_rule.title,
         )
     )

@@ -69,10 +69,10 @@ async def _ask_and_not_read(trial: "Trial") -> "tuple[Meter, Image]":
     clause="PS3.7 9.1.3",
     needs=RETRIEVE,
     tags=("robust", "dos"),
+    rule="AC, RSP, RP on another connection",
     why="What waits for our window is bounded, and others are served. Whether a timer ends it is seen in ROB-06.",
 )
 async def _(trial: "Trial") -> None:
-    trial.exchange.expected = "AC, RSP, RP on another connection"
     meter, _image = await _ask_and_not_read(trial)
     held = trial.link
     await trial.link.until(lambda: trial.track.closed, trial.settings.react)
@@ -90,10 +90,10 @@ async def _(trial: "Trial") -> None:
     clause="PS3.7 9.1.3",
     needs=RETRIEVE,
     tags=("robust", "dos", "slow"),
+    rule="REQ(0001), RSP | A(*) | CLOSE",
     why="It goes on where it was, or a timer of the peer's has ended the association.",
 )
 async def _(trial: "Trial") -> None:
-    trial.exchange.expected = "REQ(0001), RSP | A(*) | CLOSE"
     meter, image = await _ask_and_not_read(trial)
     await asyncio.sleep(WINDOW_SECONDS)  # the stimulus is the time
     trial.link.resume()
@@ -249,12 +249,12 @@ async def _(trial: "Trial") -> None:
     level="I",
     clause=FORM,
     tags=("robust",),
+    rule="CLOSE, after A-ABORTs or nothing",
     variants=("Sta2", "Sta6"),
     why="The peer aborts or waits, lets go when we do, and is well. The variant's name is the seed.",
 )
 async def _(trial: "Trial") -> None:
     meter = Meter(trial)
-    trial.exchange.expected = "CLOSE, after A-ABORTs or nothing"
     draw = random.Random(trial.variant)  # noqa: S311  # to be repeated, not to be secret
     for number in range(GARBAGE):
         await drive_again(trial, trial.variant, number)
@@ -272,12 +272,12 @@ async def _(trial: "Trial") -> None:
     level="I",
     clause=FORM,
     tags=("robust",),
+    rule="CLOSE, after anything",
     variants=tuple(f"seed {number}" for number in range(SEEDS)),
     why="Some of them are right all the same. Whatever comes back, the peer lets go when we do, and is well.",
 )
 async def _(trial: "Trial") -> None:
     meter = Meter(trial)
-    trial.exchange.expected = "CLOSE, after anything"
     draw = random.Random(trial.variant)  # noqa: S311  # to be repeated, not to be secret
     for number in range(FLIPS if trial.role == "A" else 1):
         state = draw.choice(("Sta2", "Sta6") if trial.role == "A" else ("Sta5", "Sta6"))

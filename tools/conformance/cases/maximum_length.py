@@ -108,6 +108,7 @@ LIMITS = ("16384", "4096", "128", "20")
     roles="AR",
     level="M",
     clause=LIMIT,
+    derived=lambda limit: f"P-DATA-TF of {limit} bytes at most",
     variants=LIMITS,
     why="From an acceptor: responses, and an image where it can be stored and got back. Who aborts exceeds nothing.",
 )
@@ -121,6 +122,7 @@ async def _(trial: "Trial") -> None:
     roles="AR",
     level="M",
     clause=LIMIT,
+    rule="P-DATA-TF of any length",
 )
 async def _(trial: "Trial") -> None:
     await _ask_for_data(trial, 0)
@@ -129,7 +131,7 @@ async def _(trial: "Trial") -> None:
 async def _ask_for_data(trial: "Trial", limit: int) -> None:
     """Let the peer send what it has, and look at the lengths of its P-DATA-TF."""
     subs = [frames.maximum_length(limit), frames.implementation_class(), frames.version_name()]
-    trial.exchange.expected = f"P-DATA-TF of {limit} bytes at most" if limit else "P-DATA-TF of any length"
+    trial.exchange.expected = trial.case.expects(trial.variant)
     try:
         if trial.role == "R":
             await trial.drive("Sta7", user=frames.user_information(*subs))

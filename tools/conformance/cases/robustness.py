@@ -61,7 +61,6 @@ def _half(trial: "Trial") -> bytes:
 
 async def _break_off(trial: "Trial", *, reset: bool) -> None:
     meter = Meter(trial)
-    trial.exchange.expected = "CLOSE"
     for number in range(TIMES if trial.role == "A" else 1):
         await drive_again(trial, PHASES[trial.variant][trial.role], number)
         if trial.track.closed:
@@ -111,6 +110,7 @@ async def ended(trial: "Trial") -> None:
     clause=CELLS,
     events=("Evt17",),
     tags=("robust",),
+    rule="CLOSE",
     variants=tuple(PHASES),
 )
 async def _(trial: "Trial") -> None:
@@ -125,6 +125,7 @@ async def _(trial: "Trial") -> None:
     clause=CELLS,
     events=("Evt17",),
     tags=("robust",),
+    rule="CLOSE",
     variants=tuple(PHASES),
 )
 async def _(trial: "Trial") -> None:
@@ -179,25 +180,48 @@ async def others_are_served(trial: "Trial", *also: str) -> None:
 
 async def _hold(trial: "Trial", *first: bytes) -> None:
     """One connection stays open, with this on it; another must not have to wait for it."""
-    trial.exchange.expected = "AC, RSP, RP on another connection"
     await trial.drive("Sta2")
     if first:
         await trial.send(*first)
     await others_are_served(trial)
 
 
-@case("ROB-07", "one idle connection is held", roles="A", level="I", clause=CONNECTION, tags=("robust",))
+@case(
+    "ROB-07",
+    "one idle connection is held",
+    roles="A",
+    level="I",
+    clause=CONNECTION,
+    tags=("robust",),
+    rule="AC, RSP, RP on another connection",
+)
 async def _(trial: "Trial") -> None:
     await _hold(trial)
 
 
-@case("ROB-08", "half an A-ASSOCIATE-RQ is held", roles="A", level="I", clause=CONNECTION, tags=("robust",))
+@case(
+    "ROB-08",
+    "half an A-ASSOCIATE-RQ is held",
+    roles="A",
+    level="I",
+    clause=CONNECTION,
+    tags=("robust",),
+    rule="AC, RSP, RP on another connection",
+)
 async def _(trial: "Trial") -> None:
     whole = request(trial)
     await _hold(trial, whole[: len(whole) // 2])
 
 
-@case("ROB-09", "a malformed A-ASSOCIATE-RQ is held", roles="A", level="I", clause=CONNECTION, tags=("robust",))
+@case(
+    "ROB-09",
+    "a malformed A-ASSOCIATE-RQ is held",
+    roles="A",
+    level="I",
+    clause=CONNECTION,
+    tags=("robust",),
+    rule="AC, RSP, RP on another connection",
+)
 async def _(trial: "Trial") -> None:
     await _hold(trial, frames.pdu(0x01, bytes(10)))
 
@@ -209,11 +233,11 @@ async def _(trial: "Trial") -> None:
     level="I",
     clause=CONNECTION,
     tags=("robust", "dos", "slow"),
+    rule="AC, RSP, RP, or RJ(2,3,2); after ARTIM AC, RSP, RP",
     why="Others are served, or told of the limit (RJ(2,3,2)); when ARTIM has ended the idle ones all is well again.",
 )
 async def _(trial: "Trial") -> None:
     meter = Meter(trial)
-    trial.exchange.expected = "AC, RSP, RP, or RJ(2,3,2); after ARTIM AC, RSP, RP"
     for _ in range(min(IDLE, trial.profile.concurrency or IDLE)):
         await trial.open()
     idle = list(trial.links)
@@ -240,9 +264,16 @@ async def _many(trial: "Trial", times: int) -> list[float]:
     return found
 
 
-@case("ROB-11", "500 connections without a word", roles="A", level="I", clause=CONNECTION, tags=("robust",))
+@case(
+    "ROB-11",
+    "500 connections without a word",
+    roles="A",
+    level="I",
+    clause=CONNECTION,
+    tags=("robust",),
+    rule="descriptors, threads and memory as before",
+)
 async def _(trial: "Trial") -> None:
-    trial.exchange.expected = "descriptors, threads and memory as before"
     await _many(trial, 1)
     meter = Meter(trial)
     for _ in range(CONNECTIONS):
@@ -253,9 +284,16 @@ async def _(trial: "Trial") -> None:
     await meter.judge()
 
 
-@case("ROB-12", "200 associations with a C-ECHO", roles="A", level="I", clause=CONNECTION, tags=("robust",))
+@case(
+    "ROB-12",
+    "200 associations with a C-ECHO",
+    roles="A",
+    level="I",
+    clause=CONNECTION,
+    tags=("robust",),
+    rule="the last ones as quick as the first",
+)
 async def _(trial: "Trial") -> None:
-    trial.exchange.expected = "the last ones as quick as the first"
     await _many(trial, TIMES)
     meter = Meter(trial)
     times = await _many(trial, ASSOCIATIONS)
@@ -270,9 +308,8 @@ def _slow(times: Sequence[float]) -> float:
     return sorted(times)[ceil(0.99 * len(times)) - 1]
 
 
-@case("ROB-13", "200 associations that are aborted", roles="A", level="I", clause=CELLS, tags=("robust",))
+@case("ROB-13", "200 associations that are aborted", roles="A", level="I", clause=CELLS, tags=("robust",), rule="CLOSE")
 async def _(trial: "Trial") -> None:
-    trial.exchange.expected = "CLOSE"
     await _many(trial, TIMES)
     meter = Meter(trial)
     for _ in range(ASSOCIATIONS):

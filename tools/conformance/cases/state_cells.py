@@ -14,7 +14,8 @@ from .. import commands, frames, oracle
 from ..case import Case, register
 from ..judging import Judgement
 from ..oracle import Stimulus
-from ..recipes import STARTS, acceptance, is_gated, request
+from ..reactions import Reactions
+from ..recipes import PREFIXES, STARTS, acceptance, is_gated, request
 from ..results import Level, Reaction
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ CLOSES = ("FIN", "RST")
 """Those of Evt17."""
 SMOKE = ("S-A-02-10", "S-A-02-19", "S-A-06-03", "S-A-06-06", "S-A-06-12", "S-A-06-16", "S-A-06-19", "S-A-13-06")
 CLAUSE = "PS3.8 Table 9-10"
+FOLLOWED = (oracle.REQUESTOR, "Sta7", "Evt10")
+"""The cell that shows nothing itself (AR-6)."""
+AFTER_RESET = "nothing is due, and the peer is well"
 
 
 def invalid(variant: str) -> tuple[bytes, tuple[int, ...]]:
@@ -59,15 +63,16 @@ _PDUS: dict[str, Callable[["Trial"], bytes]] = {
 }
 
 
-def stimuli(trial: "Trial", event: str) -> list[Stimulus]:
-    """The event as the oracle takes it; behind a P-DATA-TF in Sta7 the A-RELEASE-RP that was due (AR-6, AR-3)."""
-    reasons = invalid(trial.variant)[1] if event == "Evt19" else oracle.UNEXPECTED
-    found = [Stimulus(event, int(event in ("Evt3", "Evt10")), reasons)]
-    return [*found, Stimulus("Evt13")] if _is_followed(trial, event) else found
-
-
-def _is_followed(trial: "Trial", event: str) -> bool:
-    return event == "Evt10" and trial.role == oracle.REQUESTOR and trial.case.states == ("Sta7",)
+def allowed(role: str, state: str, event: str, variant: str) -> Reactions:
+    """What Table 9-10 has for the event, behind what leads to a transient state; and behind a P-DATA-TF in Sta7 for the
+    A-RELEASE-RP that was due (AR-6, AR-3)."""
+    reasons = invalid(variant)[1] if event == "Evt19" else oracle.UNEXPECTED
+    stimuli = [Stimulus(event, int(event in ("Evt3", "Evt10")), reasons)]
+    if (role, state) in PREFIXES:
+        stimuli.insert(0, Stimulus(PREFIXES[role, state]))
+    if (role, state, event) == FOLLOWED:
+        stimuli.append(Stimulus("Evt13"))
+    return oracle.expected(role, [STARTS[role, state]], stimuli)
 
 
 async def pdu_cell(trial: "Trial") -> None:
@@ -78,9 +83,9 @@ async def pdu_cell(trial: "Trial") -> None:
         trial.closed_early()
         return
     await trial.send(_PDUS[event](trial))
-    if _is_followed(trial, event):
+    if (trial.role, state, event) == FOLLOWED:
         await trial.send(frames.release_rp())
-    await trial.expect_by_table(*stimuli(trial, event), states=[STARTS[trial.role, state]])
+    await trial.expect(allowed(trial.role, state, event, trial.variant))
 
 
 async def close_cell(trial: "Trial") -> None:
@@ -147,6 +152,12 @@ def _cell(role: str, state: str, event: str) -> Case:
     id_ = f"S-{role}-{int(state[3:]):02}-{int(event[3:]):02}"
     variants: Sequence[str] = {"Evt19": INVALID, "Evt17": CLOSES}.get(event, ("",))
     tags = ("smoke",) * (id_ in SMOKE) + ("gated",) * gated
+
+    def derived(variant: str) -> str:
+        if event == "Evt17":
+            return _before_the_close(state) if variant == "FIN" else AFTER_RESET
+        return str(allowed(role, state, event, variant))
+
     return Case(
         id_,
         f"{state}-{event}-{table.cells[event, state].name}".lower(),
@@ -155,6 +166,7 @@ def _cell(role: str, state: str, event: str) -> Case:
         Level.M,
         (CLAUSE,),
         close_cell if event == "Evt17" else pdu_cell,
+        derived=derived,
         states=(state,),
         events=(event,),
         tags=tags,
