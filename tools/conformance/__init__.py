@@ -4,7 +4,8 @@ A case drives the peer to a state of PS3.8 Table 9-10, sends something, and comp
 table, or a clause, allows. The pieces, from the wire up:
 
 - `frames`, `commands`: builders that can write every wrong byte; `reading`: reads whatever comes, and never raises.
-- `link`: one TCP connection, read from its first byte on; `record`: all that happened on it, with times.
+- `link`: one TCP connection, read from its first byte on; `record`: all that happened on it, with times, but for who a
+  peer's user is (`identities`).
 - `tokens`, `reactions`: the notation `A(2,1) | RSP | ~CLOSE [DIRTY]` for what is seen and what is allowed.
 - `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`, which
   `followed` tells of PDUs.

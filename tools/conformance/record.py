@@ -1,7 +1,8 @@
 """What happens on the connections of an exchange, written down as it happens: the wire log of every report.
 
-One `Recording` an exchange. It also keeps what the judging needs of each connection: the trace of tokens, the messages
-in both directions, and the oracle's set of states after each event.
+One `Recording` an exchange. Who a peer's user is does not stand in it, unless that is wanted. It also keeps what the
+judging needs of each connection: the trace of tokens, the messages in both directions, and the oracle's set of states
+after each event.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from . import oracle, tokens
 from .emitted.rules import Breach
 from .emitted.watch import Watch
 from .followed import Followed
+from .identities import Mask, masked
 from .reading import Assembler, Cutter, Message, Seen
 from .results import Event, Finding
 from .tokens import Token
@@ -28,10 +30,12 @@ MOST_NAMES = 12
 class Recording:
     """The events of one exchange, in order."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, keep_identities: bool = False) -> None:
         self.events: list[Event] = []
         self.findings: list[Finding] = []
         """What of the always-on assertions was broken."""
+        self.keep_identities = keep_identities
+        """Whether the user identities that a peer sends are kept as they came (`identities`)."""
         self._clock = clock
         self._began = clock()
         self.wall_clock = time.time()
@@ -73,6 +77,7 @@ class Track:
         self._recording = recording
         self._number = number
         self._theirs, self._ours = Cutter(), Cutter()
+        self._mask = Mask()
         self._assembled = Assembler()
         self._watch = Watch(requestor=role == oracle.REQUESTOR)
         self._followed = Followed(role, "Sta2" if role == oracle.ACCEPTOR else "Sta4", self._ours)
@@ -125,9 +130,10 @@ class Track:
         pdus = self._theirs.feed(data)
         for pdu in pdus:
             self._saw_pdu(pdu)
-        rest = self._theirs.held if pdus else data
+        rest = len(self._theirs.held) if pdus else len(data)
+        kept = data if self._recording.keep_identities else self._mask.feed(data)
         if rest:
-            self._add("bytes", rest, words=f"{len(rest)} bytes")
+            self._add("bytes", kept[-rest:], words=f"{rest} bytes")
 
     def _saw_pdu(self, pdu: Seen) -> None:
         self.pdus.append(pdu)
@@ -135,7 +141,8 @@ class Track:
         self.trace += found
         self._followed.saw(pdu)
         self._recording.found(self._number, self._watch.saw(pdu))
-        self._add("pdu", pdu.raw, words=f"{pdu.name} {tokens.text(tuple(found))}", fault=pdu.fault)
+        raw = pdu.raw if self._recording.keep_identities else masked(pdu.raw)
+        self._add("pdu", raw, words=f"{pdu.name} {tokens.text(tuple(found))}", fault=pdu.fault)
 
     def _tokens(self, pdu: Seen) -> list[Token]:
         if pdu.type != 0x04:

@@ -175,6 +175,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     for name in ("calling", "react", "settle", "strict", "robust", "slow", "allow_dos", "pid", "jobs", "repeat"):
         setattr(settings, name, getattr(options, name))
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
+    settings.keep_identities = options.keep_identities
     settings.restart = shlex.split(options.restart_cmd)
     if profile.concurrency is not None:
         settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
@@ -274,5 +275,10 @@ def _common(made: argparse.ArgumentParser) -> None:
     told = made.add_argument_group("reports")
     for option, (_, metavar, words) in REPORTS.items():
         told.add_argument(f"--{option}", dest=f"report_{option}", metavar=metavar, help=words)
+    told.add_argument(
+        "--keep-identities",
+        action="store_true",
+        help="leave the names, passcodes and tickets of a peer's users in the reports; they are struck out else",
+    )
     told.add_argument("--no-color", action="store_true", help="no colours")
     told.add_argument("-v", "--verbose", action="store_true", help="the wire log of every case")

@@ -43,6 +43,8 @@ class Settings:
     allow_dos: bool = False
     pid: int | None = None
     """Of the peer's process, role A, where it is on this machine; None when nobody told."""
+    keep_identities: bool = False
+    """Whether user identities that a peer sends stand in the reports (PS3.7 D.3.3.7)."""
     jobs: int = 1
     """Cases at once; waiting cases are always run side by side."""
     waiting_jobs: int = 16

@@ -67,7 +67,7 @@ class Trial:
         """Of the peer: "A" or "R"."""
         self.settings = settings
         self.profile = settings.profile
-        self.recording = Recording()
+        self.recording = Recording(keep_identities=settings.keep_identities)
         self.exchange = Exchange(label=variant, expected=case.rule)
         self.links: list[Link] = []
         """The connections of the case, in order."""
