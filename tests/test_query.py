@@ -18,7 +18,7 @@ from dulcet.services.query.query import QueryFailed, extension
 from dulcet.services.scp import RunningSCP
 from pydicom.dataset import Dataset
 from test_scp import Recorder
-from wire_peers import EXPLICIT, Caller, Wire, accepting, answering, message, until
+from wire_peers import EXPLICIT, SECONDS, Caller, Wire, accepting, answering, message, until
 
 from dulcet import (
     SCP,
@@ -300,7 +300,7 @@ def test_leaving_early_cancels_and_the_association_goes_on(serve: Serve, log: Re
             assert match.status == 0xFF00
             break
         assert association.echo() == 0
-        assert handler.closed.wait(5.0)
+        assert handler.closed.wait(SECONDS)
         matches = association.find(identifier("STUDY"))
         next(matches)
         matches.close()
@@ -338,7 +338,7 @@ def test_leaving_the_query_of_an_scu_releases(serve: Serve, is_async: bool) -> N
     else:
         for _ in SCU("CALLER").find(running.entity):
             break
-    assert handler.closed.wait(5.0)
+    assert handler.closed.wait(SECONDS)
     until(lambda: isinstance(events[-1], Released), "the release")
 
 
@@ -365,7 +365,7 @@ def test_leaving_early_on_an_event_loop(serve: Serve) -> None:
             del left
 
     asyncio.run(leave())
-    assert handler.closed.wait(5.0)
+    assert handler.closed.wait(SECONDS)
 
 
 def test_a_peer_that_ignores_cancel_is_aborted_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from dulcet.services.errors import AssociationAborted, AssociationReleased
 from dulcet.services.scp import RunningSCP
 from dulcet.services.service import Answer, Reply
 from test_scp import Recorder, echoes
-from wire_peers import VERIFICATION, Caller, echo_request, message
+from wire_peers import SECONDS, VERIFICATION, Caller, echo_request, message
 
 from dulcet import SCP, Operation, Service, Timeouts, Verification
 
@@ -239,7 +239,7 @@ def test_cancelled(log: Recorder, form: str, blocking: bool) -> None:
             peer.receive()
         peer.send(message(3, messages.C_CANCEL_RQ(message_id_being_responded_to=7)))
         assert statuses(peer)[-1] == 0xFE00
-        assert answers.closed.wait(5.0)
+        assert answers.closed.wait(SECONDS)
         peer.send(message(3, messages.C_CANCEL_RQ(message_id_being_responded_to=7)))  # too late, and harmless
         peer.send(message(1, echo_request(8)))
         assert peer.response().status == 0x0000
@@ -307,7 +307,7 @@ def test_nobody_answers_faster_than_the_peer_reads(log: Recorder, form: str, blo
         assert asked < 2000  # 128 MiB: what sockets and one batch hold, and no more
         assert not answers.closed.is_set()
         peer.reset()
-        assert answers.closed.wait(5.0)
+        assert answers.closed.wait(SECONDS)
         assert echoes(running)
     assert "service failed" not in log.events()
 
@@ -322,7 +322,7 @@ def test_the_association_ends_meanwhile(log: Recorder, form: str, blocking: bool
             peer.send(Abort(0, 0))
         else:
             peer.reset()
-        assert answers.closed.wait(5.0)
+        assert answers.closed.wait(SECONDS)
         assert echoes(running)
     assert "service failed" not in log.events()
 
@@ -390,7 +390,7 @@ def test_the_association_ends_during_a_sub_operation(log: Recorder, how: str) ->
             peer.send(Abort(0, 0))
         else:
             peer.reset()
-        assert service.over.wait(5.0)
+        assert service.over.wait(SECONDS)
         assert echoes(running)
     assert isinstance(service.outcome, AssociationAborted | AssociationReleased | None)
 

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from dulcet.dul.pdu import PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseR
 from dulcet.services.scp import RunningSCP
 from dulcet.services.storage.outgoing import OutgoingFile
 from dulcet.services.storage.part10 import file_meta
-from wire_peers import CT, VERIFICATION, Wire, accepting, answering, message
+from wire_peers import CT, SECONDS, VERIFICATION, Wire, accepting, answering, message
 
 from dulcet import (
     SCP,
@@ -39,7 +40,6 @@ from dulcet import (
 )
 
 PATIENT = Timeouts(connect=5.0, artim=0.2, acse=5.0, idle=None)
-HASTY = Timeouts(connect=0.2, artim=0.2, acse=0.2, idle=None)
 
 
 @pytest.fixture
@@ -246,16 +246,20 @@ def until_release(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "phase", "state"),
-    [(silence, "acse", "Sta5"), (after_accepting, "dimse", "Sta6"), (until_release, "release", "Sta7")],
+    ("script", "phase", "state", "acse", "dimse"),
+    [
+        (silence, "acse", "Sta5", 0.2, None),
+        (after_accepting, "dimse", "Sta6", 5.0, 0.2),
+        (until_release, "release", "Sta7", 1.0, None),
+    ],
 )
-def test_a_peer_that_says_nothing(script: Any, phase: str, state: str) -> None:
+def test_a_peer_that_says_nothing(script: Any, phase: str, state: str, acse: float, dimse: float | None) -> None:
     began = time.monotonic()
     with answering(script) as peer, pytest.raises(AssociationTimeout) as caught:
-        scu(HASTY, dimse_seconds=0.2).echo(peer)
+        scu(replace(PATIENT, acse=acse), dimse_seconds=dimse).echo(peer)
     assert (caught.value.phase, caught.value.state) == (phase, state)
     assert caught.value.initiator is Initiator.TIMEOUT
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < SECONDS
 
 
 def test_a_connection_that_does_not_come() -> None:
@@ -268,10 +272,10 @@ def test_a_connection_that_does_not_come() -> None:
             filler.connect_ex(("127.0.0.1", port))
         began = time.monotonic()
         with pytest.raises((AssociationTimeout, ConnectionFailed)) as caught:
-            scu(HASTY).echo(Entity.local("NOBODY", port))
+            scu(replace(PATIENT, connect=0.2)).echo(Entity.local("NOBODY", port))
         for filler in fillers:
             filler.close()
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < SECONDS
     assert getattr(caught.value, "phase", "connect") == "connect"
 
 

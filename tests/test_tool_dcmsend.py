@@ -433,7 +433,7 @@ def test_waiting_ends_when_the_user_stops(monkeypatch: pytest.MonkeyPatch) -> No
     looks: list[bool] = [False, True]
     start = time.monotonic()
     retrying.Backoff(1, 30.0, 0.0).wait(1, lambda: looks.pop(0))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     retrying.Backoff(1, 0.01, 0.0).wait(1, lambda: False)
 
 

@@ -208,7 +208,7 @@ def test_rejected(tool: Tool) -> None:
         ([ACCEPTED, USER_ABORT], [], 70, "peer's service user"),
         ([ACCEPTED, PROVIDER_ABORT], [], 72, "peer's service provider"),
         ([ACCEPTED, CLOSE], [], 73, "transport connection"),
-        ([ACCEPTED, HOLD], ["-td", "0.3", "-ta", "0.3"], 74, "waited 0.3 s"),
+        ([ACCEPTED, HOLD], ["-td", "0.3"], 74, "waited 0.3 s"),
         ([b"GET / HTTP/1.1\r\n"], [], 72, "service provider"),
     ],
 )
@@ -234,7 +234,7 @@ def test_an_abort_of_the_peer_s_service(tool: Tool) -> None:
 
 def test_abort_instead_of_release(tool: Tool) -> None:
     with Scripted([ACCEPTED, ECHO_RESPONSE, HOLD]) as peer:
-        ran = tool("echoscu", "-v", "--abort", "-ta", "0.3", "127.0.0.1", peer.port)
+        ran = tool("echoscu", "-v", "--abort", "127.0.0.1", peer.port)
     assert ran.code == 0
     assert "I: aborting association" in ran.err
     assert peer.types == [1, 4, 7]
@@ -336,7 +336,7 @@ def test_times_of_termscu() -> None:
 def test_two_interrupts_abort() -> None:
     with (
         Scripted([ACCEPTED, HOLD]) as peer,
-        process("echoscu", "-v", "-ta", "0.5", "127.0.0.1", peer.port) as ran,
+        process("echoscu", "-v", "127.0.0.1", peer.port) as ran,
     ):
         assert ran.stderr is not None
         peer.wait_for(2)

@@ -18,7 +18,7 @@ from dulcet.dul.primitives import CLOSE
 from dulcet.dul.transport.blocking import BlockingDriver
 from transport_toys import Flood, Lines, flood_bytes
 
-LIMIT = 10.0
+LIMIT = 20.0
 """Seconds no wait of a test exceeds."""
 RST = struct.pack("ii", 1, 0)
 
@@ -177,7 +177,7 @@ def test_no_answer_to_connect() -> None:
             assert driver.turn(LIMIT) == []
             assert turns_until(driver, "closed") == ["closed"]
             assert isinstance(driver.error, TimeoutError)
-        assert 0.25 < time.monotonic() - began < 3
+        assert 0.25 < time.monotonic() - began < LIMIT
         for sock in filling:
             sock.close()
 
@@ -266,7 +266,7 @@ def test_a_peer_that_stops_reading_is_reset(listening: socket.socket) -> None:
     with BlockingDriver.over(Flood(1 << 30), ours, write_seconds=0.3) as driver, peer:
         began = time.monotonic()
         assert turns_until(driver, "closed") == ["offered", "closed"]
-        assert 0.25 < time.monotonic() - began < 5
+        assert 0.25 < time.monotonic() - began < LIMIT
         assert isinstance(driver.error, TimeoutError)
         with pytest.raises(ConnectionResetError):
             read_all(peer)

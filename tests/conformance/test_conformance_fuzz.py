@@ -20,8 +20,8 @@ from peers import Script, acceptor, our_scp, read_pdu, settings
 REACT, SETTLE = 0.3, 0.01
 
 
-def search(port: int, state: str = "Sta6", budget: Budget | None = None, **more: object) -> Search:
-    made = settings(port=port, react=REACT, settle=SETTLE, **more)
+def search(port: int, state: str = "Sta6", budget: Budget | None = None, react: float = REACT) -> Search:
+    made = settings(port=port, react=react, settle=SETTLE)
     return Search(AcceptorPeer(made), made, state, budget or Budget(60.0, 1000))
 
 
@@ -86,7 +86,7 @@ async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 def test_our_scp_holds() -> None:
     with our_scp() as port:
         for state in ("Sta2", "Sta6", "Sta13"):
-            searching = search(port, state)
+            searching = search(port, state, react=5.0)
             found = searching.run(40, 1)
             assert (found, searching.flaky, searching.undriven) == (None, [], 0)
             assert searching.played >= 30  # the others were drawn twice

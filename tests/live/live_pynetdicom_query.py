@@ -89,4 +89,4 @@ def find(ae: AE, options: dict[str, Any]) -> dict[str, Any]:
 
 def cancelled(_options: dict[str, Any]) -> dict[str, Any]:
     """Whether a handler has seen a C-CANCEL."""
-    return {"cancelled": CANCELLED.wait(5.0)}
+    return {"cancelled": CANCELLED.wait(20.0)}

@@ -20,6 +20,7 @@ from live_peers import Orthanc, Pynetdicom, Server, run
 from live_peers import dcmtk as program
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+from wire_peers import SECONDS
 
 from dulcet import SCP, SCU, Entity, FileStore, Operation, Query, QueryBuilder, Timeouts, Verification, aio
 
@@ -402,7 +403,7 @@ def test_findscu(dcmtk: None, asked: int, answers: Answers, proven: Proven) -> N
     proven("DCMTK findscu", "SCP", "Modality Worklist", "all of it")
     cancelled = run([*findscu, *FINDS, "-k", "PatientID=ENDLESS", "--cancel", "5", "127.0.0.1", asked])
     assert cancelled.code == 0, cancelled.said[-500:]
-    assert answers.closed.wait(5.0)
+    assert answers.closed.wait(SECONDS)
     proven("DCMTK findscu", "SCP", "C-CANCEL", "of a C-FIND")
 
 
@@ -416,6 +417,6 @@ def test_pynetdicom_asks(pynetdicom: Pynetdicom, asked: int, answers: Answers, p
     assert [Dataset.from_json(each).PatientName for each in said["matches"]] == ["Müller^Jörg"] * 3
     assert ask("BROKEN")["statuses"][-1] == 0xA700
     assert ask("ENDLESS", cancel=3)["statuses"][-1] == 0xFE00
-    assert answers.closed.wait(5.0)
+    assert answers.closed.wait(SECONDS)
     proven("pynetdicom", "SCP", "C-FIND", "study root", "status A700")
     proven("pynetdicom", "SCP", "C-CANCEL", "of a C-FIND")
