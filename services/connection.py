@@ -26,7 +26,7 @@ from .answers import batches
 from .errors import AssociationReleased, aborted
 from .log import place
 from .paced import PacedExchange
-from .provider import OnEvent, Provider
+from .provider import Provider
 from .service import Answer, Answers, Caller, Operation, Reply, Service, failure_of
 
 if TYPE_CHECKING:
@@ -130,14 +130,14 @@ class Connection:
             else:
                 self._other(event)
             if self._scp.on_event is not None:
-                self._tell(self._scp.on_event, event)
+                self._show("on_event", self._scp.on_event, self.driver.peer, event)
 
-    def _tell(self, on_event: OnEvent, event: DimseEvent) -> None:
+    def _show(self, name: str, look: Callable[..., None], *arguments: Any) -> None:
         """Let the application look on."""
         try:
-            on_event(self.driver.peer, event)
+            look(*arguments)
         except Exception as error:  # noqa: BLE001  # who looks on must not end an association
-            self._log.error("on_event failed", error=type(error).__name__, at=place(error))
+            self._log.error(f"{name} failed", association=self._number, error=type(error).__name__, at=place(error))
 
     def _other(self, event: DimseEvent) -> None:
         match event:
@@ -148,6 +148,8 @@ class Connection:
             case Established(agreement):
                 self._server.associations += 1
                 self._caller = self._new_caller(agreement)
+                if self._scp.on_association is not None:
+                    self._show("on_association", self._scp.on_association, self._caller)
             case CancelRequested(message_id):
                 for operation in (self._current, *self._waiting):
                     if operation is not None and operation.request.message_id == message_id:
@@ -160,7 +162,9 @@ class Connection:
         server = self._server
         title = self._scp.policy.ae_title or agreement.called_ae_title  # without one of its own it is whom peers call
         tls = self._tls_peer()
-        return Caller(agreement, self.driver.peer, self.request_abort, self.invoke, tls, server.work, title)
+        return Caller(
+            agreement, self.driver.peer, self.request_abort, self.invoke, tls, server.work, title, self._number
+        )
 
     def _tls_peer(self) -> "TlsPeer | None":
         tls = self.driver.tls

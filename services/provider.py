@@ -16,7 +16,7 @@ from ..dul.pdu import AssociateRQ
 from ..dul.upper_layer import Trace
 from .addresses import Networks
 from .log import Log, logger
-from .service import Service
+from .service import Caller, Service
 
 if TYPE_CHECKING:
     import ssl
@@ -44,6 +44,7 @@ class Provider:
         reuse_port: let other processes listen on the same port (SO_REUSEPORT); the kernel deals out the connections.
         pool: threads for services that block.
         on_event: called with (caller address, event) for each event of each association: progress, metrics.
+        on_association: called with the `Caller` when an association is established.
         trace: see `UpperLayer`.
         actions: see `UpperLayer`.
         log: a structlog logger; by default dulcet's own.
@@ -65,6 +66,7 @@ class Provider:
         reuse_port: bool = False,
         pool: int = POOL,
         on_event: OnEvent | None = None,
+        on_association: Callable[[Caller], None] | None = None,
         trace: Trace | None = None,
         actions: type[Actions] = Actions,
         log: Log | None = None,
@@ -95,6 +97,7 @@ class Provider:
         self.reuse_port = reuse_port
         self.pool_size = pool
         self.on_event = on_event
+        self.on_association = on_association
         self.trace = trace
         self.actions = actions
         self.log = log or logger()

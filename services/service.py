@@ -45,6 +45,8 @@ class Caller:
     that run on the event loop; without a server it runs in place."""
     ae_title: str = ""
     """Our own AE title, whatever the peer called us."""
+    association: int = 0
+    """The number of the association at its server, which is in every line of the log about it; 0: it has none."""
 
 
 @value

@@ -640,6 +640,7 @@ def test_duplicates_are_counted_and_logged(serve: Serve, log: Recorder, tmp_path
     assert len(list(tmp_path.iterdir())) == 2
     (fields,) = [fields for _, event, fields in log.lines if event.startswith("object")]
     assert "object kept-both" in log.events()
+    assert fields.pop("association") == 3
     assert fields == {"status": "0x0000", "peer": "127.0.0.1", "calling": "CALLER"}
 
 
@@ -669,12 +670,29 @@ def test_a_callback_of_storage_keeps_nobody_waiting_and_changes_nothing(
 
 
 def test_who_looks_on_cannot_end_an_association(serve: Serve, log: Recorder) -> None:
-    def look(_peer: object, _event: object) -> None:
+    def look(*_: object) -> None:
         raise ZeroDivisionError
 
-    running = serve(Verification(), on_event=look)
+    running = serve(Verification(), on_event=look, on_association=look)
     assert SCU().echo(running.entity) == 0x0000
-    assert "on_event failed" in log.events()
+    assert {"on_event failed", "on_association failed"} <= set(log.events())
+
+
+def test_every_line_of_an_association_has_its_number(serve: Serve, log: Recorder, tmp_path: Path) -> None:
+    """Of two at the same time; the numbers are those that the application is given."""
+    callers: list[Any] = []
+    storage = Storage(FileStore(tmp_path, mode="crash-safe", same_uid="refuse"), log=log)
+    running = serve(Verification(), storage, on_association=callers.append)
+    with calling(running) as first, calling(running) as second:
+        for peer, content in ((first, b"\1\2"), (second, b"\3\4")):  # another object of the same UID is refused
+            peer.send(message(3, store_request(1, "1.2.3"), data_set("1.2.3", pixels=content)))
+            peer.response()
+        first.release()
+        second.send(Abort(0, 0))
+        until(lambda: len(log.lines) == 3, "the ends")
+    assert [caller.association for caller in callers] == [1, 2]
+    told = {(event.split()[-1], fields["association"]) for _, event, fields in log.lines}
+    assert told == {("refused", 2), ("released", 1), ("aborted", 2)}
 
 
 def test_a_server_that_cannot_begin_says_why() -> None:

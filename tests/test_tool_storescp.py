@@ -468,7 +468,7 @@ def test_objects_that_are_refused_are_counted(tmp_path: Path, scu: SCU, capsys: 
     assert result.status == 0xC000
     out, err = capsys.readouterr()
     assert out == "0 objects stored, 1 not\n"
-    assert "W: object not-understood status=0xC000 peer=127.0.0.1" in err
+    assert "W: object not-understood status=0xC000 association=1 peer=127.0.0.1" in err
 
 
 def test_verbose(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -> None:
@@ -477,7 +477,10 @@ def test_verbose(tmp_path: Path, scu: SCU, capsys: pytest.CaptureFixture[str]) -
         with serving("storescp", "-od", tmp_path / "in", *words) as running:
             list(scu.store(running.entity, [dicom_file(tmp_path / "a.dcm")]))
         err = capsys.readouterr().err
-        assert f"I: association accepted peer=127.0.0.1 calling={SCU_TITLE} called=STORESCP" in err
+        assert f"I: association accepted association=1 peer=127.0.0.1 calling={SCU_TITLE} called=STORESCP" in err
+        assert all(
+            "association=1" in line for line in err.splitlines() if line.startswith("I: ") and "listening" not in line
+        )
         assert "status=0x0000" in err
         assert "I: association released" in err
         assert ("presentation context 1: " + CT in err) is contexts

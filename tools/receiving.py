@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
-from ..acse.events import Established
 from ..acse.policy import SupportedContext
-from ..dimse.exchange import DimseEvent
 from ..services.scp import SCP
 from ..services.service import Caller, Service
 from ..services.shutdown import Shutdown
@@ -127,7 +125,7 @@ class Receiving:
             family=FAMILIES[options.ip],
             write_seconds=options.socket_timeout or FOR_EVER,
             trace=tracer(self._log),
-            on_event=self.tell,
+            on_association=self.tell,
             log=PeerLog(self._log),
             maximum_length=options.max_pdu & ~1,  # fragments are even (PS3.8 E.1), so an odd maximum is never used
             maximum_associations=shared(options.max_associations, options.workers),
@@ -138,7 +136,7 @@ class Receiving:
         )
 
     def policy(self) -> dict[str, Any]:
-        """Our title, and whom we reject."""
+        """Our title, whom we reject, and who looks on."""
         raise NotImplementedError
 
     def storage(self) -> Callable[..., Storage]:
@@ -194,20 +192,19 @@ class Receiving:
         self._log.info("listening", port=server.port)
         self._report.record("listening", port=server.port)
 
-    def tell(self, address: tuple[Any, ...], event: DimseEvent) -> None:
+    def tell(self, caller: Caller) -> None:
         """An association begins: -v tells who, +v the presentation contexts too."""
-        if not isinstance(event, Established) or not self._log.says("info"):
-            return
-        agreement = event.agreement
+        agreement = caller.agreement
         self._log.info(
             "association accepted",
-            peer=str(address[0]),
+            association=caller.association,
+            peer=str(caller.address[0]),
             calling=agreement.calling_ae_title,
             called=agreement.called_ae_title,
         )
         if self._options.verbose_pc or self._log.says("debug"):
             for line in agreement.explain():
-                self._log.info(line)
+                self._log.info(line, association=caller.association)
 
     def _stored_one(self, caller: Caller, outcome: StoreOutcome) -> None:
         """An object came and was stored, or not."""
@@ -218,7 +215,12 @@ class Receiving:
             self._failed += not stored
             self._counter.count(outcome.size)
             if self._log.says("info"):
-                self._log.info(f"object {outcome.outcome}", status=f"0x{outcome.status:04X}", peer=address)
+                self._log.info(
+                    f"object {outcome.outcome}",
+                    status=f"0x{outcome.status:04X}",
+                    association=caller.association,
+                    peer=address,
+                )
             if outcome.status == OUT_OF_RESOURCES:
                 PeerLog(self._log).error("cannot write", directory=self.directory, why=outcome.error_comment)
             if self._report.records:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ..acse.policy import Reject
-from ..dimse.exchange import DimseEvent
 from ..dul.pdu import AssociateRQ
 from ..services.service import Caller
 from ..services.storage.incoming import FileStore
@@ -73,11 +72,12 @@ class Receiving(receiving.Receiving):
         return None if prefix is None else ByStudyTime(prefix)
 
     def policy(self) -> dict[str, Any]:
-        """Our title, and whom we reject."""
+        """Our title, whom we reject, and who looks on."""
         return {
             "ae_title": self._options.aetitle,
             "require_called_ae_title": self._options.check_called_aetitle,
             "refuse": _refuse_all if self._options.refuse else None,
+            "on_event": None if self._study_ends is None else self._study_ends.happened,
         }
 
     def storage(self) -> Callable[..., Storage]:
@@ -89,12 +89,6 @@ class Receiving(receiving.Receiving):
     def accepted(self) -> dict[str, Any]:
         """What the transfer syntax options say."""
         return {"transfer_syntaxes": self._options.prefer, "promiscuous": self._options.promiscuous}
-
-    def tell(self, address: tuple[Any, ...], event: DimseEvent) -> None:
-        """What happens on an association."""
-        super().tell(address, event)
-        if self._study_ends is not None:
-            self._study_ends.happened(address, event)
 
     @property
     def received_waits(self) -> bool:

@@ -242,6 +242,7 @@ def _who(operation: Operation) -> dict[str, object]:
     caller = operation.caller
     return {
         "request": operation.request.name,
+        "association": caller.association,
         "peer": str(caller.address[0]),
         "calling": caller.agreement.calling_ae_title,
     }

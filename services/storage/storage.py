@@ -100,6 +100,7 @@ class Storage(Service):
             self._log.warning(
                 f"object {outcome.outcome}",
                 status=f"0x{outcome.status:04X}",
+                association=caller.association,
                 peer=str(caller.address[0]),
                 calling=caller.agreement.calling_ae_title,
                 **why,
@@ -110,7 +111,9 @@ class Storage(Service):
             if self._on_stored is not None:
                 self._on_stored(caller, outcome)
         except Exception as error:  # noqa: BLE001  # the application's callback; see `on_stored`
-            self._log.error("on_stored failed", error=type(error).__name__, at=place(error))
+            self._log.error(
+                "on_stored failed", association=caller.association, error=type(error).__name__, at=place(error)
+            )
 
     def keep(self, outcome: StoreOutcome) -> StoreOutcome:
         """What must be done before an object may be called stored, for subclasses; the outcome to answer with."""
