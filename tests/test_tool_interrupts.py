@@ -1,6 +1,5 @@
 """Ctrl-C, in every tool that calls a peer: once, the association is released in order; twice, it is aborted."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -132,7 +131,7 @@ def test_before_there_is_an_association(tool: Tool, keyboard: Keyboard, files: l
         if name == "dcmsend":  # looks out for it from the start, so that it can keep what it is retrying
             keyboard.press(2)
         else:
-            os.kill(os.getpid(), signal.SIGINT)
+            keyboard.press_for_python(wire.sock)
         while wire.receive() not in (Abort(0, 0), None):
             pass
 

@@ -4,12 +4,13 @@ import contextlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -121,12 +122,19 @@ class Keyboard:
         """
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
-            for _ in range(int(LIMIT / self.NUDGE)):
-                if self._taken.acquire(timeout=self.NUDGE):
-                    break
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
-            else:
-                raise AssertionError("nobody takes notice of Ctrl-C")
+            self._remind(lambda seconds: self._taken.acquire(timeout=seconds))
+
+    def press_for_python(self, sock: socket.socket) -> None:
+        """Press it where the tool has not looked out for it yet; returns when it says something to the peer."""
+        os.kill(os.getpid(), signal.SIGINT)
+        self._remind(lambda seconds: bool(select.select([sock], [], [], seconds)[0]))
+
+    def _remind(self, noticed: Callable[[float], bool]) -> None:
+        for _ in range(int(LIMIT / self.NUDGE)):
+            if noticed(self.NUDGE):
+                return
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        raise AssertionError("nobody takes notice of Ctrl-C")
 
 
 @dataclass
