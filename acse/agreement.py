@@ -10,14 +10,10 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
-from ..dul.p_data import PDV_OVERHEAD
 from ..spec.values import value
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """The empty table, shared."""
-
-MINIMUM_MAXIMUM_LENGTH = PDV_OVERHEAD + 2
-"""The least maximum length with which a message can be sent: fragments are of even length (PS3.8 E.1)."""
 
 
 @value

@@ -28,6 +28,7 @@ from ..dul.primitives import (
     PDataIndication,
     Primitive,
 )
+from ..dul.ranges import check_seconds
 from ..dul.upper_layer import ARTIM_SECONDS, MAXIMUM_LENGTH, Trace, UpperLayer
 from ..spec.values import value
 from .agreement import Agreement
@@ -50,6 +51,11 @@ class Timeouts:
     """For the peer's answer to A-ASSOCIATE-RQ (Sta5) and to A-RELEASE-RQ (Sta7, Sta10, Sta11)."""
     idle: float | None = 300.0
     """For the next P-DATA-TF in either direction on an established association without an operation under way."""
+
+    def __post_init__(self) -> None:
+        check_seconds("artim", self.artim)
+        for name in ("connect", "acse", "idle"):
+            check_seconds(name, getattr(self, name), for_ever=True)
 
 
 _PATIENCE = {

@@ -25,10 +25,11 @@ from ..dul.items import (
     UserInformation,
 )
 from ..dul.pdu import APPLICATION_CONTEXT, AssociateAC, AssociateRJ, AssociateRQ
+from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH
 from ..dul.wire import is_ae_title
 from ..spec import codes
 from ..spec.values import value
-from .agreement import MINIMUM_MAXIMUM_LENGTH, NOTHING, AcceptedContext, Agreement, RefusedContext
+from .agreement import NOTHING, AcceptedContext, Agreement, RefusedContext
 from .policy import Policy, Reject, SupportedContext
 from .presentation import Contexts, confirm, judge
 from .proposal import propose

@@ -20,6 +20,7 @@ from ..dul.items import (
     UserInformation,
 )
 from ..dul.pdu import AssociateRJ, AssociateRQ
+from ..dul.ranges import check_maximum_length, check_number, check_window
 from ..dul.upper_layer import MAXIMUM_LENGTH
 from ..dul.wire import is_ae_title
 from ..spec import codes
@@ -133,8 +134,10 @@ class Policy:
             raise LocalProtocolError(f"preference is {self.preference!r}, neither 'acceptor' nor 'requestor'")
         if self.identity_required and self.user_identity is None:
             raise LocalProtocolError("identity_required needs a user_identity verifier")
-        if min(*self.asynchronous_operations_window, self.maximum_length, self.maximum_associations) < 0:
-            raise LocalProtocolError("a limit of a policy is negative")
+        check_number("maximum_associations", self.maximum_associations, 0)
+        check_maximum_length("maximum_length", self.maximum_length)
+        for operations in self.asynchronous_operations_window:
+            check_window("asynchronous_operations_window", operations)
         if isinstance(self.calling_ae_titles, str):
             raise LocalProtocolError("calling_ae_titles is one string, not a set of AE titles")
         self._set("contexts", MappingProxyType(dict(self.contexts)))

@@ -63,10 +63,7 @@ def propose(
             7.1.1.13).
     """
     for what, title in (("called", called_ae_title), ("calling", calling_ae_title)):
-        if not is_ae_title(title):
-            raise LocalProtocolError(
-                f"{what} AE title {title!r} is not 1 to 16 characters of ISO 646 (PS3.8 Table 9-11)"
-            )
+        check_title(what, title)
     numbered = number(contexts)
     proposed = {context.abstract_syntax for context in numbered}
     for items in (roles, extended, common_extended):
@@ -85,6 +82,16 @@ def propose(
         user_identity,
     )
     return AssociateRQ(called_ae_title.strip(" "), calling_ae_title.strip(" "), numbered, said)
+
+
+def check_title(what: str, title: str) -> None:
+    """Refuse what is no AE title, called or calling.
+
+    Raises:
+        LocalProtocolError: it is none.
+    """
+    if not is_ae_title(title):
+        raise LocalProtocolError(f"{what} AE title {title!r} is not 1 to 16 characters of ISO 646 (PS3.8 Table 9-11)")
 
 
 def _check_once_each(

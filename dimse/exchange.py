@@ -19,12 +19,13 @@ CPython 3.11: a C-ECHO, both ends together, takes 47 us: 13 of them in the comma
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ..acse.agreement import MINIMUM_MAXIMUM_LENGTH, AcceptedContext, Agreement
+from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.association import Association, Event
 from ..acse.events import Aborted, Initiator, Rejected, Released
 from ..dul.errors import LocalProtocolError
 from ..dul.pdu import PDV, AssociateRQ
 from ..dul.primitives import Output, PDataIndication
+from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH, check_maximum_length
 from . import messages
 from .errors import CommandSetError
 from .events import CancelRequested, DimseEvent, Ending, Request, Response
@@ -78,8 +79,7 @@ class Exchange:
         dimse_seconds: float | None = 300.0,
         maximum_send_length: int = 0,
     ) -> None:
-        if maximum_send_length and maximum_send_length < MINIMUM_MAXIMUM_LENGTH:
-            raise LocalProtocolError(f"no fragment fits into a P-DATA-TF of {maximum_send_length} (PS3.8 D.1)")
+        check_maximum_length("maximum_send_length", maximum_send_length)
         self.association = association
         association.hold_release = True
         self.outbox: deque[Output] = association.outbox

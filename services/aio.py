@@ -51,7 +51,7 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
     """A service class user on an event loop; the arguments are those of the blocking one."""
 
     def __init__(self, ae_title: str = "DULCET", **settings: object) -> None:
-        self.settings = Settings(ae_title=ae_title, **settings)  # type: ignore[arg-type]  # checked by Settings itself
+        self.settings = Settings.of("SCU", ae_title, settings)
 
     async def associate(
         self,

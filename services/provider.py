@@ -4,7 +4,7 @@ No network is here; `scp` listens, and `connection` asks this for every associat
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from ..acse.policy import Policy, Reject, SupportedContext
 from ..dimse.exchange import DimseEvent
 from ..dul.actions import Actions
 from ..dul.pdu import AssociateRQ
+from ..dul.ranges import check_number, check_seconds
 from ..dul.upper_layer import Trace
 from .addresses import Networks
 from .log import Log, logger
 from .service import Caller, Service
+from .settings import check_keywords
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +29,9 @@ OnEvent = Callable[[tuple[Any, ...], DimseEvent], None]
 """Called with (caller address, event) for each event of each association."""
 REMEMBERED = 1024
 """Abstract syntaxes whose support is remembered: more than there are, and a bound on what peers can make us keep."""
+
+_POLICY = {each.name for each in fields(Policy) if each.init} - {"ae_title", "supports", "request_policy"}
+"""What of a `Policy` is for the user to say; the rest the services and the other settings decide."""
 
 
 class Provider:
@@ -51,6 +56,10 @@ class Provider:
         refuse: last word on a whole request whose titles have passed, before its contexts are judged.
         allowed_addresses: networks ("10.0.0.0/8") and addresses that may connect; None: any.
         proxy_networks: those from which proxies connect, which must say for whom by the PROXY protocol.
+
+    Raises:
+        LocalProtocolError: a setting is out of range.
+        TypeError: a keyword is no setting.
     """
 
     def __init__(
@@ -75,6 +84,10 @@ class Provider:
         proxy_networks: Sequence[str] = (),
         **policy: Any,
     ) -> None:
+        check_keywords(type(self).__name__, policy, _POLICY | set(Provider.__init__.__kwdefaults__))
+        check_seconds("write_seconds", write_seconds)
+        check_number("maximum_connections", maximum_connections, 1)
+        check_number("pool", pool, 1)
         self.services = tuple(services)
         self.service_for = lru_cache(REMEMBERED)(self._service_for)
         """The first service that supports an abstract syntax with the requestor as SCU, or else as SCP only."""

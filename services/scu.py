@@ -51,7 +51,7 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
     """
 
     def __init__(self, ae_title: str = "DULCET", **settings: object) -> None:
-        self.settings = Settings(ae_title=ae_title, **settings)  # type: ignore[arg-type]  # checked by Settings itself
+        self.settings = Settings.of("SCU", ae_title, settings)
 
     def associate(
         self,

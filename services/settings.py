@@ -1,15 +1,16 @@
 """How an SCU behaves on every association it makes, blocking or on an event loop."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..acse.association import Association, Timeouts
-from ..acse.proposal import Proposed, propose
+from ..acse.proposal import Proposed, check_title, propose
 from ..dimse.exchange import Exchange, OpenSink
 from ..dul.actions import Actions
 from ..dul.items import ExtendedNegotiation, RoleSelection, UserIdentity
 from ..dul.pdu import AssociateRQ
+from ..dul.ranges import check_maximum_length, check_seconds, check_window
 from ..dul.upper_layer import MAXIMUM_LENGTH, Trace
 from .entity import Entity
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     import ssl
 
 E = TypeVar("E", bound=Exchange)
+
+
+def check_keywords(whose: str, given: Iterable[str], settings: Iterable[str]) -> None:
+    """Refuse a keyword that is no setting, in the name of the class that it was given to.
+
+    Raises:
+        TypeError: it is none.
+    """
+    unknown = sorted(set(given) - set(settings))
+    if unknown:
+        raise TypeError(f"{whose} has no setting {unknown[0]!r}; it has {', '.join(sorted(settings))}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,25 @@ class Settings:
     """Called with each event of Table 9-10; see `UpperLayer`."""
     actions: type[Actions] = Actions
     """Class of the 28 actions; see `UpperLayer`."""
+
+    @classmethod
+    def of(cls, whose: str, ae_title: str, given: Mapping[str, Any]) -> Self:
+        """The settings that the user of a class gave it as keywords.
+
+        Raises:
+            TypeError: one of them is no setting.
+            LocalProtocolError: one of them is out of range.
+        """
+        check_keywords(whose, given, {each.name for each in fields(cls)} - {"ae_title"})
+        return cls(ae_title=ae_title, **given)
+
+    def __post_init__(self) -> None:
+        check_title("calling", self.ae_title)
+        check_seconds("dimse_seconds", self.dimse_seconds, for_ever=True)
+        check_seconds("write_seconds", self.write_seconds)
+        check_maximum_length("maximum_length", self.maximum_length)
+        check_maximum_length("maximum_send_length", self.maximum_send_length)
+        check_window("operations_window", self.operations_window)
 
     def request(
         self,

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Generator
 from typing import TypeVar
 
-from ..acse.agreement import MINIMUM_MAXIMUM_LENGTH, AcceptedContext, Agreement
+from ..acse.agreement import AcceptedContext, Agreement
 from ..acse.events import Aborted, Established, Rejected, Released
 from ..dimse.exchange import Dataset, DimseEvent, Ending, Exchange, Response
 from ..dimse.messages import Request
 from ..dul.pdu import AssociateRQ
+from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH
 from .errors import AssociationRejected, AssociationReleased, NoAcceptedContext, aborted
 
 T = TypeVar("T")

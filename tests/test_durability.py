@@ -364,6 +364,15 @@ def test_new_directories_are_synced_into_their_parents(tmp_path, monkeypatch):
         inode = inode.synced_names[part]
 
 
+def test_a_directory_that_cannot_be_is_told_by_its_whole_path(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for wanted in (file, file / "a" / "b"):
+        with pytest.raises(NotADirectoryError) as caught:
+            FileStore(wanted)
+        assert caught.value.filename == str(wanted)
+
+
 def test_directories_are_remembered_up_to_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(publishing, "_REMEMBERED", 2)
     with Directory.open(tmp_path / "s", durable=True) as root, monkeypatch.context() as patch:

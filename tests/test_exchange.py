@@ -443,7 +443,7 @@ def test_mistakes_are_told_before_anything_changes() -> None:
         (lambda: theirs.thing.respond(1, find(8).response(0), None, 0.0), "no request on context 1 waits for"),
         (lambda: theirs.thing.respond(1, echo(8).response(0xFF00), None, 0.0), "no pending status"),
         (lambda: theirs.thing.release(0.0), "only the association-requestor"),
-        (lambda: talking(maximum_send_length=7), "no fragment fits"),
+        (lambda: talking(maximum_send_length=7), "maximum_send_length=7: "),
         (lambda: Exchange(Association(POLICY)).request(1, echo(), None, 0.0), "no association"),
         (lambda: Exchange(Association(requestor=True)).release(0.0), "Sta1"),
     ]

@@ -32,9 +32,9 @@ def test_only_the_refusals_of_table_9_21_can_be_made(result: int, source: int, r
     [
         ({"preference": "mine"}, "preference"),
         ({"identity_required": True}, "verifier"),
-        ({"asynchronous_operations_window": (-1, 1)}, "negative"),
-        ({"maximum_length": -1}, "negative"),
-        ({"maximum_associations": -1}, "negative"),
+        ({"asynchronous_operations_window": (-1, 1)}, "asynchronous_operations_window=-1: "),
+        ({"maximum_length": -1}, "maximum_length=-1: "),
+        ({"maximum_associations": -1}, "maximum_associations=-1: "),
         ({"calling_ae_titles": "SCU"}, "one string"),
         ({"ae_title": "A" * 17}, "AE title 'AAAAAAAAAAAAAAAAA' is not 1 to 16"),
         ({"ae_title": " "}, "Table 9-11"),

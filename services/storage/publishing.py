@@ -142,8 +142,20 @@ class Directory:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, durable: bool) -> Directory:
-        """Open a directory, making it and what is missing above it."""
+        """Open a directory, making it and what is missing above it.
+
+        Raises:
+            OSError: it cannot be; the error names the whole path.
+        """
         path = os.path.abspath(path)
+        try:
+            return cls._made(path, durable)
+        except OSError as error:
+            error.filename = path
+            raise
+
+    @classmethod
+    def _made(cls, path: str, durable: bool) -> Directory:
         missing = []
         while not os.path.isdir(path):
             path, name = os.path.split(path)
