@@ -50,6 +50,9 @@ GARBAGE_LIMIT = 2
 """How many unrecognized PDUs after our A-ABORT are answered (AA-7) before we stop listening for PDUs and wait for the
 connection to close: a peer that sends garbage cannot make us talk without end."""
 
+_TLS_RECORDS = {0x15: ", a TLS alert: the peer speaks TLS", 0x16: ", a TLS handshake: the peer speaks TLS"}
+"""What says more than that a type does not exist: the first byte of a peer that takes us for TLS (RFC 8446 5.1)."""
+
 Trace = Callable[[float, str, str, str, str, int], None]
 """Called after each event: (now, state, event, action, next state, count); count is above 1 for a run of P-DATA-TF."""
 
@@ -273,7 +276,8 @@ class UpperLayer:
             return self._take_run(length)  # as below, for what comes nearly always: 0.3 us less
         judged = _JUDGEMENT[state].get(type_)
         if judged is None:  # a type that does not exist
-            return self._invalid(length, Fault(UNRECOGNIZED_PDU, f"unrecognized PDU type 0x{type_:02X}"))
+            what = f"unrecognized PDU type 0x{type_:02X}{_TLS_RECORDS.get(type_, '')}"
+            return self._invalid(length, Fault(UNRECOGNIZED_PDU, what))
         event, unexpected = judged
         shortest, longest = _LENGTHS.get(type_) or (PDV_OVERHEAD, self._p_data_limit)
         if unexpected is not None and shortest <= length and (length <= longest or type_ == _P_DATA):

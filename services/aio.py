@@ -20,7 +20,7 @@ from ..dul.transport.aio import connect
 from .association_aio import LiveAssociation
 from .contexts import Proposable, proposed
 from .entity import Entity
-from .errors import AssociationError, unreachable
+from .errors import AssociationAborted, AssociationError, not_made, unreachable
 from .paced import PacedExchange
 from .query.user import QueryUser
 from .scp import SCP
@@ -87,9 +87,13 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
         live.carry(driver)
         try:
             await live.run(_resumed(steps))
-        except BaseException:
+        except BaseException as error:
             await live.abort()
-            raise
+            if not isinstance(error, AssociationAborted):
+                raise
+            seconds, tls = settings.timeouts.connect, settings.tls is not None
+            made = not_made(error, peer, None, connect_seconds=seconds, tls=tls)
+            raise made from made.__cause__
         return live
 
     # ---- how this form makes what the service modules tell ----

@@ -109,6 +109,28 @@ class NoAcceptedContext(AssociationError):
         """What was agreed, with what was offered and why it was refused."""
 
 
+def not_made(
+    error: AssociationAborted, peer: object, why: OSError | None, *, connect_seconds: float | None, tls: bool
+) -> AssociationError:
+    """The error of an association that came to nothing, which tells of the connection where that was the matter.
+
+    Args:
+        error: how it ended.
+        peer: who was called.
+        why: what the transport knows of the end.
+        connect_seconds: how long we waited for the connection.
+        tls: whether we spoke TLS. A peer that wants it closes, without a word, on plain DICOM.
+    """
+    made: AssociationError = error
+    if why is not None and error.state in ("Sta4", "Sta5"):
+        made = unreachable(peer, why)
+    elif error.state == "Sta4":
+        made = unreachable(peer, TimeoutError(f"no connection within {connect_seconds or 0:g} s"))
+    if error.state == "Sta5" and error.initiator is Initiator.CONNECTION and not tls:
+        made.args = (f"{made}: without an answer to A-ASSOCIATE-RQ; is this a port for TLS?",)
+    return made
+
+
 def aborted(event: Aborted) -> AssociationAborted:
     """The error that tells of this end."""
     return (AssociationTimeout if event.initiator is Initiator.TIMEOUT else AssociationAborted)(event)

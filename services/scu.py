@@ -18,7 +18,7 @@ from ..dul.transport.blocking import BlockingDriver
 from .association import LiveAssociation
 from .contexts import Proposable, proposed
 from .entity import Entity
-from .errors import AssociationAborted, AssociationError, unreachable
+from .errors import AssociationAborted, AssociationError, not_made
 from .query.user import QueryUser
 from .service import Service
 from .serving import Serving
@@ -92,13 +92,10 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
         live = LiveAssociation(driver, exchange, serving)
         try:
             live.run(associate(exchange, request, time.monotonic()))
-        except BaseException as error:
-            if isinstance(error, AssociationAborted) and driver.error is not None and error.state in ("Sta4", "Sta5"):
-                raise unreachable(peer, driver.error) from driver.error
-            if isinstance(error, AssociationAborted) and error.state == "Sta4":
-                late = TimeoutError(f"no connection within {settings.timeouts.connect or 0:g} s")
-                raise unreachable(peer, late) from error
-            raise
+        except AssociationAborted as error:
+            seconds, tls = settings.timeouts.connect, settings.tls is not None
+            made = not_made(error, peer, driver.error, connect_seconds=seconds, tls=tls)
+            raise made from made.__cause__
         finally:
             if exchange.state != "Sta6":
                 live.abort()

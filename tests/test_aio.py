@@ -18,7 +18,9 @@ from wire_peers import CT, SECONDS, Wire, accepting, answering, message
 
 from dulcet import (
     SCP,
+    SCU,
     AssociationAborted,
+    AssociationError,
     AssociationRejected,
     AssociationTimeout,
     ConnectionFailed,
@@ -119,6 +121,25 @@ def test_rejected() -> None:
     with answering(reject) as peer, pytest.raises(AssociationRejected) as caught:
         run(lambda: scu().echo(peer))
     assert (caught.value.result, caught.value.source, caught.value.reason) == (1, 1, 7)
+
+
+@pytest.mark.parametrize("form", [aio.SCU, SCU], ids=["asyncio", "blocking"])
+@pytest.mark.parametrize("last", [Wire.reset, lambda wire: wire.sock.close()], ids=["reset", "closed"])
+def test_a_peer_that_ends_the_connection_unheard(last: Callable[[Wire], None], form: Any) -> None:
+    """As one does that wants TLS: some close, some reset."""
+
+    def unheard(wire: Wire) -> None:
+        wire.receive()
+        last(wire)
+
+    async def echo() -> Any:
+        answer = form("CALLER").echo(peer)
+        return await answer if form is aio.SCU else answer
+
+    with answering(unheard) as peer, pytest.raises(AssociationError, match=r"is this a port for TLS\?$") as caught:
+        run(echo)
+    assert not isinstance(caught.value, AssociationTimeout)
+    assert isinstance(caught.value, AssociationAborted | ConnectionFailed)
 
 
 def test_aborted_by_the_peer() -> None:

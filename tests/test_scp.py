@@ -30,6 +30,7 @@ from wire_peers import CT, SECONDS, VERIFICATION, Caller, echo_request, message,
 from dulcet import (
     SCP,
     SCU,
+    AssociationAborted,
     AssociationRejected,
     ConnectionFailed,
     Entity,
@@ -333,6 +334,25 @@ def test_who_calls_over_tls(serve: Serve, tmp_path: Path) -> None:
     assert caller.address[0] == "127.0.0.1"
     with Caller(running.port) as plain:
         assert plain.associate() is None
+
+
+def test_tls_at_one_end_only(serve: Serve, log: Recorder, tmp_path: Path) -> None:
+    """Both ends say what the matter is, whichever speaks TLS."""
+    made = Certificates(tmp_path)
+    server = made.server
+    context = server_context(certificate=server.certificate_file, key=server.key_file, client_certificate="ignore")
+    with pytest.raises(AssociationAborted, match=r"without an answer to A-ASSOCIATE-RQ; is this a port for TLS\?$"):
+        SCU().echo(serve(tls=context).entity)
+    until(lambda: log.lines, "the refusal")
+    _, event, fields = log.lines.pop()
+    assert event == "handshake-failed"
+    assert "the peer speaks plain DICOM" in str(fields["error"])
+    with pytest.raises(ConnectionFailed, match="the peer speaks plain DICOM"):
+        SCU(tls=client_context(verify=False, check_hostname=False)).echo(serve().entity)
+    until(lambda: log.lines, "the refusal")
+    assert log.lines[0][2]["cause"] == (
+        "no A-ASSOCIATE-RQ: unrecognized PDU type 0x16, a TLS handshake: the peer speaks TLS"
+    )
 
 
 def test_every_event_is_told(serve: Serve) -> None:
