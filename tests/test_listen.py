@@ -28,9 +28,11 @@ class House:
         self.tls = tls
         self.notices: list[tuple[str, dict[str, object]]] = []
         self.changed = asyncio.Event()
+        self.taken = 0
         self.listener = Listener(self.make, bind("127.0.0.1"), notice=self.notice, **options)
 
     def make(self, peer: Any, overloaded: bool) -> AsyncioDriver[str]:
+        self.taken += 1
         thing = Lines()
         if overloaded:
             thing.say("full")
@@ -91,9 +93,8 @@ def test_serves_others_while_300_are_idle(run: Run) -> None:
         async with house() as open_house:
             idle = [await asyncio.open_connection(*open_house.address) for _ in range(300)]
             await until(lambda: len(open_house.listener.connections) == 300)
-            began = asyncio.get_running_loop().time()
             assert await ask(open_house.address) == "echo hello"
-            assert asyncio.get_running_loop().time() - began < 1
+            assert len(open_house.listener.connections) >= 300
             for _, writer in idle:
                 writer.close()
             await until(lambda: not open_house.listener.connections)
@@ -158,7 +159,7 @@ def test_limit_for_each_address(run: Run) -> None:
 
 
 def test_tls_waits_for_no_one(run: Run, contexts: Contexts) -> None:
-    """50 peers say nothing, or one byte of a ClientHello; a good one is served promptly."""
+    """50 peers say nothing, or one byte of a ClientHello; a good one is served before any of them has given up."""
 
     async def main() -> None:
         async with house(tls=contexts[1]) as secure:
@@ -166,9 +167,8 @@ def test_tls_waits_for_no_one(run: Run, contexts: Contexts) -> None:
             for _, writer in silent[:25]:
                 writer.write(b"\x16")
             await until(lambda: secure.listener.handshakes == 50)
-            began = asyncio.get_running_loop().time()
             assert await ask(secure.address, contexts[0]) == "echo hello"
-            assert asyncio.get_running_loop().time() - began < 0.5
+            assert secure.listener.handshakes == 50
             for _, writer in silent:
                 writer.close()
             await until(lambda: not secure.listener.connections)
@@ -180,7 +180,7 @@ def test_tls_waits_for_no_one(run: Run, contexts: Contexts) -> None:
 def test_a_full_house_of_silent_handshakes_gives_way(
     run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.2)
+    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.5)
     monkeypatch.setattr(listen, "PAUSE_SECONDS", 0.02)
 
     async def main() -> None:
@@ -195,26 +195,42 @@ def test_a_full_house_of_silent_handshakes_gives_way(
     run(main())
 
 
-@pytest.mark.parametrize(
-    ("said", "pause", "within"), [(b"", 0.02, 1.0), (b"\x16", 0.3, 2.5)], ids=["silent", "a byte each"]
-)
-def test_a_long_line_does_not_keep_a_good_peer(
-    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch, said: bytes, pause: float, within: float
+def test_who_speaks_passes_a_long_line_of_silent_peers(
+    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who speaks passes the silent; those who speak and go no further give way together, not one after another."""
-    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.1)
-    monkeypatch.setattr(listen, "PAUSE_SECONDS", pause)
+    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.5)
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", 0.02)
 
     async def main() -> None:
         async with house(tls=contexts[1], max_handshakes=4) as secure:
-            before = [await asyncio.open_connection(*secure.address) for _ in range(100 if not said else 20)]
-            for _, writer in before:
-                writer.write(said)
-            await until(lambda: len(secure.listener.connections) == len(before))
+            silent = [await asyncio.open_connection(*secure.address) for _ in range(100)]
+            await until(lambda: secure.taken == 100)
+            assert await ask(secure.address, contexts[0]) == "echo hello"
+            assert len(secure.listener.connections) > 20  # four at a time give way, in their order it is 97
+            for _, writer in silent:
+                writer.transport.abort()
+
+    run(main())
+
+
+def test_those_who_go_no_further_give_way_together(
+    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one after another: four have places, eight are in line before the good peer, whose turn would come after
+    eight pauses of a second. After two it is this way."""
+    monkeypatch.setattr(listen, "CROWDED_SECONDS", 0.5)
+    monkeypatch.setattr(listen, "PAUSE_SECONDS", 1.0)
+
+    async def main() -> None:
+        async with house(tls=contexts[1], max_handshakes=4) as secure:
+            stuck = [await asyncio.open_connection(*secure.address) for _ in range(12)]
+            for _, writer in stuck:
+                writer.write(b"\x16")
+            await until(lambda: secure.taken == 12)
             began = asyncio.get_running_loop().time()
             assert await ask(secure.address, contexts[0]) == "echo hello"
-            assert asyncio.get_running_loop().time() - began < within
-            for _, writer in before:
+            assert asyncio.get_running_loop().time() - began < 7.5
+            for _, writer in stuck:
                 writer.transport.abort()
 
     run(main())

@@ -27,7 +27,8 @@ BURST = 1 << 20
 HIGH_WATER, LOW_WATER = 1 << 18, 1 << 16
 """Bytes in the loop's write buffer at which we stop giving, and go on."""
 WAITING = 256
-"""Answers waiting for a peer that does not read, before we stop reading from it."""
+"""Items waiting for a peer that does not read, before we stop reading from it: of a thing that says at once all it has
+to say, as `Association` does. An `Exchange` leaves fewer in its outbox, and bounds what it keeps behind it itself."""
 LOOKS = 4
 """How often in `write_seconds` to see whether the peer takes anything."""
 
