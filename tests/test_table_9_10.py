@@ -91,6 +91,29 @@ def check_invalid(state: str, content: bytes) -> None:
             check(walk, "Evt19", action, table.ACTIONS[action][0], issued, before)
 
 
+WRONG_IN_STA13 = {
+    "request-without-its-fixed-fields": bytes.fromhex("01 00 00000004 00010000"),
+    "request-over-the-limit": bytes.fromhex("01 00 00100001"),
+    "acceptance-without-its-fixed-fields": bytes.fromhex("02 00 00000004 00010000"),
+    "acceptance-over-the-limit": bytes.fromhex("02 00 00100001"),
+    "rejection-too-short": bytes.fromhex("03 00 00000003 000101"),
+    "rejection-too-long": bytes.fromhex("03 00 00000005 0001010100"),
+    "data-without-a-value": bytes.fromhex("04 00 00000000"),
+    "data-shorter-than-a-value": bytes.fromhex("04 00 00000005 0000000201"),
+    "release-too-short": bytes.fromhex("05 00 00000003 000000"),
+    "release-too-long": bytes.fromhex("05 00 00000005 0000000000"),
+    "release-answer-empty": bytes.fromhex("06 00 00000000"),
+    "release-answer-too-long": bytes.fromhex("06 00 00000005 0000000000"),
+}
+"""PDUs whose length no PDU of their type can have (PS3.8 9.3.2 to 9.3.7); A-ABORTs are in `INVALID`."""
+
+
+@pytest.mark.parametrize("content", WRONG_IN_STA13.values(), ids=WRONG_IN_STA13)
+def test_a_pdu_of_wrong_length_in_sta13_is_answered(content: bytes) -> None:
+    """Evt19, and so AA-7: of a right length the same types are ignored (AA-6), all but the request."""
+    check_invalid("Sta13", content)
+
+
 BLIND = ("AA-1", "AA-6", "AA-7", "AA-8")
 
 

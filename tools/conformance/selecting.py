@@ -67,13 +67,31 @@ def _test(selector: str, cases: Sequence[Case]) -> tuple[str, Test]:
         if (level := selector[6:].upper()) not in ("M", "S", "I"):
             raise SelectorError(f"{selector}: levels are M, S and I")
         return "level", lambda each: each.level == level
-    if re.fullmatch(r"sta\d{1,2}", word):
-        return "state", lambda each: word.capitalize() in each.states
-    if re.fullmatch(r"evt\d{1,2}", word):
-        return "event", lambda each: word.capitalize() in each.events
+    if found := re.fullmatch(r"(sta|evt)(\d+)", word):
+        return _by_cell(selector, found[1].capitalize(), int(found[2]))
     if word.startswith("ps3."):
-        return "clause", lambda each: any(_below(clause, word) for clause in each.clauses)
+        return "clause", _by_clause(selector, cases)
     return "id", _by_id(selector.upper(), cases)
+
+
+def _by_cell(selector: str, axis: str, number: int) -> tuple[str, Test]:
+    """By a state or an event of Table 9-10, whether its number is written with a zero in front or not."""
+    kind, last = ("state", 13) if axis == "Sta" else ("event", 19)
+    if not 1 <= number <= last:
+        raise SelectorError(f"{selector}: {kind}s are {axis}1 to {axis}{last} (PS3.8 Table 9-10)")
+    name = f"{axis}{number}"
+    return kind, lambda each: name in (each.states if axis == "Sta" else each.events)
+
+
+def _by_clause(selector: str, cases: Sequence[Case]) -> Test:
+    word = selector.lower()
+
+    def test(each: Case) -> bool:
+        return any(_below(clause, word) for clause in each.clauses)
+
+    if not any(map(test, cases)):
+        raise SelectorError(f"{selector}: no case is about this clause (dulcet conformance list)")
+    return test
 
 
 def _below(clause: str, selector: str) -> bool:
