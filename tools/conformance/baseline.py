@@ -145,10 +145,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("baseline", metavar="PEER.xfail.toml")
     parser.add_argument("runs", metavar="RUN.json", nargs="+", help="JSON reports")
     options = parser.parse_args(argv[1:])
-    try:
-        runs = [load_run(path) for path in options.runs]
-    except (OSError, ValueError) as error:
-        raise Failure(ExitCode.USAGE, str(error)) from None
+    runs = [load_run(path) for path in options.runs]
     return (_update if options.what == "update" else _check)(Path(options.baseline), runs)
 
 
@@ -157,7 +154,10 @@ def _update(path: Path, runs: Sequence[RunResult]) -> int:
     new = dict(old)
     for run in runs:
         new = updated(new, run)
-    path.write_text(text(new), encoding="utf-8")
+    try:
+        path.write_text(text(new), encoding="utf-8")
+    except OSError as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error.strerror or error}") from None
     for sign, keys in (("+", new.keys() - old.keys()), ("-", old.keys() - new.keys()), ("~", _changed(old, new))):
         for key in sorted(keys):
             entry = new.get(key) or old[key]

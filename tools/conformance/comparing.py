@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..exit_codes import ExitCode, Failure
 from .exits import Exit
 from .reports.json_report import load
 from .results import Outcome, Result, RunResult
@@ -97,10 +96,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("first", metavar="A.json", help="JSON report")
     parser.add_argument("second", metavar="B.json", help="another")
     options = parser.parse_args(argv[1:])
-    try:
-        first, second = load(options.first), load(options.second)
-    except (OSError, ValueError) as error:
-        raise Failure(ExitCode.USAGE, str(error)) from None
+    first, second = load(options.first), load(options.second)
     found = changes(first, second)
     print("\n".join(lines(first, second, found)))
     return exit_code(found)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..exit_codes import ExitCode, Failure
+from . import arguments
 from .acceptor import AcceptorPeer
 from .exits import Exit
 from .safety import check_target
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .fuzzing.counterexample import Counterexample
     from .fuzzing.search import Found, Search
     from .fuzzing.steps import Step
 
@@ -33,13 +35,14 @@ def main(argv: Sequence[str]) -> int:
             raise
         raise Failure(ExitCode.USAGE, "needs hypothesis: pip install 'dulcet[hypothesis]'") from None
     check_target(options.host, confirmed=options.target_confirmed)
+    saved = _saved(options.replay) if options.replay else None
     settings = _settings(options)
     peer = AcceptorPeer(settings)
     if fault := asyncio.run(peer.sanity()):
         print(f"nothing could be judged: {fault}")
         return Exit.UNREACHABLE
-    if options.replay:
-        return _replay(options, peer, settings)
+    if saved is not None:
+        return _replay(saved, options.repeat, peer, settings)
     from .fuzzing.playing import FaultOfTester
 
     number = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 32)
@@ -65,20 +68,24 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("host", metavar="HOST", help="the peer's address")
-    made.add_argument("port", metavar="PORT", type=int, help="and its port")
+    made.add_argument("port", metavar="PORT", type=arguments.port, help="and its port")
     made.add_argument("--called", metavar="AET", default="ANY-SCP", help="its AE title (%(default)s)")
     made.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
     made.add_argument(
         "--target-confirmed", action="store_true", help="a public address is meant, and no clinical system"
     )
     made.add_argument("--state", choices=STATES, default="6", help="where each conversation begins (%(default)s)")
-    made.add_argument("--examples", metavar="N", type=int, default=500, help="conversations (%(default)s)")
+    made.add_argument("--examples", metavar="N", type=arguments.count, default=500, help="conversations (%(default)s)")
     made.add_argument("--seed", metavar="N", type=int, help="of the random numbers; printed when not given")
-    made.add_argument("--seconds", metavar="S", type=float, default=300.0, help="at most (%(default)s)")
-    made.add_argument("--connections", metavar="N", type=int, default=10000, help="at most (%(default)s)")
-    made.add_argument("--react", metavar="S", type=float, default=2.0, help="for what is due (%(default)s)")
+    made.add_argument("--seconds", metavar="S", type=arguments.seconds, default=300.0, help="at most (%(default)s)")
+    made.add_argument("--connections", metavar="N", type=arguments.count, default=10000, help="at most (%(default)s)")
+    made.add_argument("--react", metavar="S", type=arguments.seconds, default=2.0, help="for what is due (%(default)s)")
     made.add_argument(
-        "--settle", metavar="S", type=float, default=0.05, help="of quiet, which prove nothing more comes (%(default)s)"
+        "--settle",
+        metavar="S",
+        type=arguments.seconds,
+        default=0.05,
+        help="of quiet, which prove nothing more comes (%(default)s)",
     )
     made.add_argument("--strict", action="store_true", help="what should be fails too")
     made.add_argument(
@@ -94,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         "--save", metavar="FILE", default="counterexample.toml", help="where the one that fails goes (%(default)s)"
     )
     made.add_argument("--replay", metavar="FILE", help="play this one again instead")
-    made.add_argument("--repeat", metavar="N", type=int, default=3, help="with --replay: so often (%(default)s)")
+    made.add_argument(
+        "--repeat", metavar="N", type=arguments.count, default=3, help="with --replay: so often (%(default)s)"
+    )
     return made
 
 
@@ -160,18 +169,23 @@ def _report(found: "Found", options: argparse.Namespace, number: int) -> Exit:
     return Exit.PEER_DOWN if found.verdict.rule == "health" else Exit.FAILED
 
 
-def _replay(options: argparse.Namespace, peer: AcceptorPeer, settings: Settings) -> Exit:
+def _saved(path: str) -> "Counterexample":
+    """What shall be played again, before anybody is dialled."""
     from .fuzzing.counterexample import NoCounterexample, load
+
+    try:
+        return load(Path(path))
+    except OSError as error:
+        raise Failure(ExitCode.NO_INPUT, f"{path}: {error.strerror or error}") from None
+    except NoCounterexample as error:
+        raise Failure(ExitCode.INVALID_INPUT, str(error)) from None
+
+
+def _replay(saved: "Counterexample", times: int, peer: AcceptorPeer, settings: Settings) -> Exit:
     from .fuzzing.playing import converse
     from .reports.diagram import exchange_diagram
 
-    try:
-        saved = load(Path(options.replay))
-    except OSError as error:
-        raise Failure(ExitCode.NO_INPUT, f"{options.replay}: {error.strerror or error}") from None
-    except NoCounterexample as error:
-        raise Failure(ExitCode.INVALID_INPUT, str(error)) from None
-    verdicts = [asyncio.run(converse(saved.steps, saved.state, peer, settings)) for _ in range(options.repeat)]
+    verdicts = [asyncio.run(converse(saved.steps, saved.state, peer, settings)) for _ in range(times)]
     failed = [each for each in verdicts if each.failed]
     print("\n".join(exchange_diagram((failed or verdicts)[0].exchange, dumps=True)))
     print(

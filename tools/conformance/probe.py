@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from struct import pack, unpack
 
-from . import frames
+from ..exit_codes import ExitCode, Failure
+from . import arguments, frames
 from .acceptor import AcceptorPeer
 from .case import Case
 from .commands import STUDY_ROOT_FIND
@@ -69,12 +70,12 @@ def main(argv: Sequence[str]) -> int:
         "dulcet conformance probe", description="Measure a peer that accepts associations.", allow_abbrev=False
     )
     parser.add_argument("host", metavar="HOST", help="the peer's address")
-    parser.add_argument("port", metavar="PORT", type=int, help="and its port")
+    parser.add_argument("port", metavar="PORT", type=arguments.port, help="and its port")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write the profile (stdout)")
     parser.add_argument("--called", metavar="AET", default="ANY-SCP", help="the peer's AE title (%(default)s)")
     parser.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
     parser.add_argument(
-        "--wait-artim", metavar="SECONDS", type=float, default=ARTIM_CEILING, help="for ARTIM (%(default)s)"
+        "--wait-artim", metavar="SECONDS", type=arguments.seconds, default=ARTIM_CEILING, help="for ARTIM (%(default)s)"
     )
     parser.add_argument(
         "--target-confirmed", action="store_true", help="a public address is meant, and no clinical system"
@@ -87,7 +88,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"dulcet conformance probe: {fault}", file=sys.stderr)
         return Exit.UNREACHABLE
     if options.output:
-        Path(options.output).write_text(text(profile), encoding="utf-8")
+        try:
+            Path(options.output).write_text(text(profile), encoding="utf-8")
+        except OSError as error:
+            raise Failure(ExitCode.USAGE, f"{options.output}: {error.strerror or error}") from None
     else:
         print(text(profile), end="")
     return Exit.PASSED

@@ -5,10 +5,12 @@ does not have to be configured at the peer: Verification is there, a release sta
 """
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
+from .arguments import LAST_PORT
 from .commands import STUDY_ROOT_FIND, STUDY_ROOT_GET
 from .frames import CT_IMAGE_STORAGE, IMPLICIT, VERIFICATION
 
@@ -78,23 +80,78 @@ class Profile:
         return accepted[0]
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_window(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_count, value))
+
+
+def _is_classes(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_words, value.values()))
+
+
+_Kind = tuple[Callable[[object], bool], str]
+_TEXT: _Kind = (lambda value: isinstance(value, str), "a text in quotes")
+_TITLE: _Kind = (lambda value: isinstance(value, str) and len(value) <= 16, "an AE title of at most 16 characters")
+_PORT: _Kind = (lambda value: isinstance(value, int) and _is_count(value) and value <= LAST_PORT, "a TCP port")
+_SWITCH: _Kind = (lambda value: isinstance(value, bool), "true or false")
+_SECONDS: _Kind = (_is_number, "a number of seconds")
+_COUNT: _Kind = (_is_count, "a whole number")
+_COMMAND: _Kind = (_is_words, "a list of words in quotes")
+_FIELDS: dict[str, _Kind] = {
+    "called": _TITLE,
+    "host": _TEXT,
+    "port": _PORT,
+    "checks_called": _SWITCH,
+    "checks_calling": _SWITCH,
+    "t_artim": _SECONDS,
+    "maximum_length": _COUNT,
+    "concurrency": _COUNT,
+    "closes_after_rp": _SWITCH,
+    "can_release": _SWITCH,
+    "release": _COMMAND,
+    "async_window": (_is_window, "two whole numbers, [invoked, performed]"),
+    "user_identity": (lambda value: isinstance(value, list) and all(map(_is_count, value)), "a list of identity types"),
+    "checks_identity": _SWITCH,
+    "implementation_class_uid": _TEXT,
+    "implementation_version_name": _TEXT,
+    "echo_seconds": _SECONDS,
+    "classes": (_is_classes, "a table: a list of transfer syntaxes for each SOP class"),
+    "requestor": _COMMAND,
+}
+"""What each field of `Profile` may hold, in a test and in words."""
+
+
 def load(path: str | Path) -> Profile:
     """Read a `peer.toml`.
 
     Raises:
-        Failure: it cannot be read, or has a field that is none.
+        Failure: it cannot be read, has a field that is none, or a value that is none of its field.
     """
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error.strerror or error}") from None
+    except ValueError as error:  # no UTF-8, or no TOML
         raise Failure(ExitCode.USAGE, f"{path}: {error}") from None
-    known = {each.name for each in fields(Profile)}
     for name in document:
-        if name not in known:
-            raise Failure(ExitCode.USAGE, f"{path}: {name} is no field of a profile: {', '.join(sorted(known))} are")
+        if name not in _FIELDS:
+            raise Failure(ExitCode.USAGE, f"{path}: {name} is no field of a profile: {', '.join(sorted(_FIELDS))} are")
+        fits, words = _FIELDS[name]
+        if not fits(document[name]):
+            raise Failure(ExitCode.USAGE, f"{path}: {name} is {words}, not {document[name]!r}")
     if "async_window" in document:
-        invoked, performed = document["async_window"]
-        document["async_window"] = (invoked, performed)
+        document["async_window"] = tuple(document["async_window"])
     return Profile(**document)
 
 
@@ -114,7 +171,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{ord(c):04X}" for c in value) + '"'
+        return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08X}" for c in value) + '"'
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

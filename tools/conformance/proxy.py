@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from ...dul.transport.sockets import NO_LINGER
 from ..exit_codes import ExitCode, Failure
+from . import arguments
 from .overheard_report import exit_code, summary, text, written
 from .overhearing import Overheard, Side
 
@@ -46,10 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Stand between two peers, pass everything on, and judge both.",
         allow_abbrev=False,
     )
-    made.add_argument("--listen", metavar="PORT", type=int, default=0, help="where the requestor dials; 0 is any")
+    made.add_argument(
+        "--listen", metavar="PORT", type=arguments.listening_port, default=0, help="where the requestor dials; 0 is any"
+    )
     made.add_argument("--listen-host", metavar="HOST", default="127.0.0.1", help="on which address (%(default)s)")
     made.add_argument("--to", metavar="HOST:PORT", required=True, help="the acceptor")
-    made.add_argument("--associations", metavar="N", type=int, help="end after so many; else at Ctrl-C")
+    made.add_argument("--associations", metavar="N", type=arguments.count, help="end after so many; else at Ctrl-C")
     made.add_argument("--strict", action="store_true", help="what should be fails too")
     made.add_argument("--json", metavar="FILE", help="the report as JSON (versioned)")
     made.add_argument("-q", "--quiet", action="store_true", help="no line for each association as it ends")

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
+from . import arguments, rehearsal
 from . import profile as profiles
-from . import rehearsal
 from .acceptor import AcceptorPeer
 from .case import registry
 from .endings import Skip
@@ -41,11 +41,13 @@ def main(argv: Sequence[str]) -> int:
     if "--" in words:
         split = words.index("--")
         words, command = words[:split], words[split + 1 :]
-    options = _parser().parse_args(words)
+    options = _parser().parse_intermixed_args(words)
     recorded = _recorded(options)
     settings = _settings(options, recorded)
     if recorded is None and options.id.upper() not in registry():
         raise Failure(ExitCode.USAGE, f"{options.what} is no file, and no id of a case")
+    if recorded is None and options.role and options.role not in registry()[options.id.upper()].roles:
+        raise Failure(ExitCode.USAGE, f"{options.id.upper()} is no case for a peer in role {options.role}")
     return asyncio.run(_repeat(options, settings, recorded, command))
 
 
@@ -57,21 +59,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("what", metavar="ID|TRACE.json", help="the case, or what was recorded of it")
     parser.add_argument("host", metavar="HOST", nargs="?", help="the peer's address; that of the trace when not given")
-    parser.add_argument("port", metavar="PORT", nargs="?", type=int, help="and its port")
+    parser.add_argument("port", metavar="PORT", nargs="?", type=arguments.port, help="and its port")
     parser.add_argument("--id", default="", metavar="ID", help="which case of a report that has several")
     parser.add_argument("--role", choices=["A", "R"], help="of the peer; the first the case has, when not given")
     parser.add_argument("--emit-py", metavar="FILE", help="write the worst conversation as a program of its own")
     parser.add_argument("--called", metavar="AET", help="the peer's AE title")
     parser.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
-    parser.add_argument("--listen", metavar="PORT", type=int, default=0, help="where a requestor dials; 0 is any")
+    parser.add_argument(
+        "--listen", metavar="PORT", type=arguments.listening_port, default=0, help="where a requestor dials; 0 is any"
+    )
     parser.add_argument("--listen-host", metavar="HOST", default="127.0.0.1", help="on which address (%(default)s)")
     parser.add_argument("--profile", metavar="FILE", help="what `dulcet conformance probe` measured")
     parser.add_argument("--target-confirmed", action="store_true", help="a public address is meant")
-    parser.add_argument("--react", metavar="SECONDS", type=float, help="for what is due")
-    parser.add_argument("--settle", metavar="SECONDS", type=float, help="of quiet, which prove nothing more comes")
-    parser.add_argument("--artim", metavar="SECONDS", type=float, help="the peer's ARTIM, where it is known")
+    parser.add_argument("--react", metavar="SECONDS", type=arguments.seconds, help="for what is due")
+    parser.add_argument(
+        "--settle", metavar="SECONDS", type=arguments.seconds, help="of quiet, which prove nothing more comes"
+    )
+    parser.add_argument(
+        "--artim", metavar="SECONDS", type=arguments.seconds, help="the peer's ARTIM, where it is known"
+    )
     parser.add_argument("--strict", action="store_true", help="what should be fails too")
-    parser.add_argument("--repeat", metavar="N", type=int, default=1, help="times (%(default)s); tells how often")
+    parser.add_argument(
+        "--repeat", metavar="N", type=arguments.count, default=1, help="times (%(default)s); tells how often"
+    )
     return parser
 
 
@@ -80,10 +90,7 @@ def _recorded(options: argparse.Namespace) -> tuple[RunResult, Result] | None:
     if not Path(options.what).is_file():
         options.id = options.what
         return None
-    try:
-        run = load(options.what)
-    except (OSError, ValueError) as error:
-        raise Failure(ExitCode.USAGE, f"{options.what}: {error}") from None
+    run = load(options.what)
     wanted = [
         each
         for each in run.results
@@ -129,7 +136,7 @@ async def _repeat(
 ) -> int:
     then = recorded[1] if recorded else None
     codes = []
-    for number in range(max(options.repeat, 1)):
+    for number in range(options.repeat):
         result = await _once(options, settings, then, command)
         if number == 0:
             print("\n".join(case_diagram(result, dumps=True)))

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 
 from ...dul.transport.sockets import NO_LINGER
+from ..exit_codes import ExitCode, Failure
 from . import frames
 from .case import Case
 from .endings import Undriven
@@ -84,9 +85,13 @@ class RequestorPeer:
         """Listen.
 
         Raises:
-            OSError: the port cannot be listened on.
+            Failure: the port cannot be listened on.
         """
-        self._listening = socket.create_server((self._settings.host, self._settings.port), backlog=MOST_WAITING)
+        where = self._settings.host, self._settings.port
+        try:
+            self._listening = socket.create_server(where, backlog=MOST_WAITING)
+        except OSError as error:
+            raise Failure(ExitCode.LISTEN, f"{where[0]} port {where[1]}: {error.strerror or error}") from None
         self._listening.setblocking(False)
         self._settings.port = self._listening.getsockname()[1]
         self._accepting = asyncio.ensure_future(self._accept(self._listening))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..exit_codes import ExitCode, Failure
-from . import baseline, reports
+from . import arguments, baseline, reports
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
@@ -176,7 +176,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         setattr(settings, name, getattr(options, name))
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
     settings.keep_identities = options.keep_identities
-    settings.restart = shlex.split(options.restart_cmd)
+    settings.restart = options.restart_cmd
     if profile.concurrency is not None:
         settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
     return settings
@@ -187,11 +187,15 @@ def parser(name: str) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(f"dulcet conformance {name}", description=_DESCRIPTIONS[name], allow_abbrev=False)
     if name == "acceptor":
         made.add_argument("host", metavar="HOST", help="the peer's address")
-        made.add_argument("port", metavar="PORT", type=int, help="and its port")
+        made.add_argument("port", metavar="PORT", type=arguments.port, help="and its port")
     made.add_argument("selectors", nargs="*", metavar="SELECTOR", help="which cases; `dulcet conformance` explains")
     if name != "acceptor":
         made.add_argument(
-            "--listen", metavar="PORT", type=int, default=0, help="where the peer dials; 0 is any free port"
+            "--listen",
+            metavar="PORT",
+            type=arguments.listening_port,
+            default=0,
+            help="where the peer dials; 0 is any free port",
         )
         made.add_argument("--listen-host", metavar="HOST", default="127.0.0.1", help="on which address (%(default)s)")
         made.add_argument(
@@ -206,7 +210,7 @@ def parser(name: str) -> argparse.ArgumentParser:
         made.add_argument(
             "--wait",
             metavar="SECONDS",
-            type=float,
+            type=arguments.seconds,
             default=60.0,
             help="for somebody to make the peer dial (%(default)s)",
         )
@@ -242,15 +246,19 @@ def _common(made: argparse.ArgumentParser) -> None:
     )
     titles.add_argument("--baseline", metavar="FILE", help="what it is expected to fail, and how")
     clocks = made.add_argument_group("clocks")
-    clocks.add_argument("--react", metavar="SECONDS", type=float, default=2.0, help="for what is due (%(default)s)")
+    clocks.add_argument(
+        "--react", metavar="SECONDS", type=arguments.seconds, default=2.0, help="for what is due (%(default)s)"
+    )
     clocks.add_argument(
         "--settle",
         metavar="SECONDS",
-        type=float,
+        type=arguments.seconds,
         default=0.3,
         help="of quiet, which prove nothing more comes (%(default)s)",
     )
-    clocks.add_argument("--artim", metavar="SECONDS", type=float, help="the peer's ARTIM, where it is known")
+    clocks.add_argument(
+        "--artim", metavar="SECONDS", type=arguments.seconds, help="the peer's ARTIM, where it is known"
+    )
     how = made.add_argument_group("how")
     how.add_argument("--strict", action="store_true", help="what should be fails too, and every leniency")
     how.add_argument("--robust", action="store_true", help="with the cases of robustness")
@@ -262,14 +270,20 @@ def _common(made: argparse.ArgumentParser) -> None:
         type=_process,
         help="of the peer's process here, whose memory and descriptors are measured",
     )
-    how.add_argument("--jobs", metavar="N", type=int, default=1, help="cases at once (%(default)s)")
-    how.add_argument("--repeat", metavar="N", type=int, default=1, help="times each case is run (%(default)s)")
+    how.add_argument("--jobs", metavar="N", type=arguments.count, default=1, help="cases at once (%(default)s)")
+    how.add_argument(
+        "--repeat", metavar="N", type=arguments.count, default=1, help="times each case is run (%(default)s)"
+    )
     how.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     how.add_argument(
         "--isolate", action="store_true", help="check the peer's health after each case, whatever --jobs says"
     )
     how.add_argument(
-        "--restart-cmd", metavar="CMD", default="", help="starts the peer anew, when a case left it unwell (none)"
+        "--restart-cmd",
+        metavar="CMD",
+        type=arguments.command,
+        default=[],
+        help="starts the peer anew, when a case left it unwell (none)",
     )
     how.add_argument("--list", action="store_true", help="only list the cases that would run")
     told = made.add_argument_group("reports")

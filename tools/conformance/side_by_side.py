@@ -101,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         words = f"it needs {error.name}: pip install 'dulcet[conformance]' gets it"
         raise Failure(ExitCode.USAGE, words) from None
-    except (OSError, ValueError) as error:
-        raise Failure(ExitCode.USAGE, str(error)) from None
+    except OSError as error:
+        raise Failure(ExitCode.USAGE, f"{options.output}: {error.strerror or error}") from None
     print(f"{options.output}: {len(options.runs)} peers")
     return Exit.PASSED

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ..exit_codes import ExitCode, Failure
-from . import commands, frames
+from . import arguments, commands, frames
 from .acceptor import AcceptorPeer
 from .exits import Exit
 from .fuzzing.playing import FaultOfTester, Verdict, converse
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("host", metavar="HOST", nargs="?", help="an acceptor's address")
-    made.add_argument("port", metavar="PORT", nargs="?", type=int, help="and its port")
+    made.add_argument("port", metavar="PORT", nargs="?", type=arguments.port, help="and its port")
     made.add_argument("--called", metavar="AET", default="ANY-SCP", help="its AE title (%(default)s)")
     made.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
     made.add_argument(
@@ -88,10 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--state", metavar="STA", action="append", help="begin there only; may be given again")
     made.add_argument("--shard", metavar="i/n", type=_shard, default=(1, 1), help="the i-th of n parts")
-    made.add_argument("--jobs", metavar="N", type=int, default=8, help="words at once (%(default)s)")
-    made.add_argument("--react", metavar="S", type=float, default=2.0, help="for what is due (%(default)s)")
+    made.add_argument("--jobs", metavar="N", type=arguments.count, default=8, help="words at once (%(default)s)")
+    made.add_argument("--react", metavar="S", type=arguments.seconds, default=2.0, help="for what is due (%(default)s)")
     made.add_argument(
-        "--settle", metavar="S", type=float, default=0.05, help="of quiet, which prove nothing more comes (%(default)s)"
+        "--settle",
+        metavar="S",
+        type=arguments.seconds,
+        default=0.05,
+        help="of quiet, which prove nothing more comes (%(default)s)",
     )
     made.add_argument("--strict", action="store_true", help="what should be fails too")
     return made

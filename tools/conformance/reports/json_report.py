@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from ...exit_codes import ExitCode, Failure
 from ..results import (
     SCHEMA_VERSION,
     Closing,
@@ -60,10 +61,14 @@ def load(path: str | Path) -> RunResult:
     """A run from its report.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no report, or of another version.
+        Failure: it cannot be read, is no report, or one of another version.
     """
-    return parse(json.loads(Path(path).read_text(encoding="utf-8")))
+    try:
+        return parse(json.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise Failure(ExitCode.USAGE, f"{path}: {error}") from None
 
 
 def parse(found: Json) -> RunResult:
