@@ -280,3 +280,35 @@ def test_a_case_after_which_the_peer_is_slow_is_not_passed(monkeypatch: pytest.M
     with our_scp() as port:
         result = only(judged(port, ["RL-01"]))
     assert (result.health, result.outcome, result.verdict) == (Health.SLOW, Outcome.TOLERATED, "SLOW")
+
+
+def test_isolate_asks_for_the_peers_health_after_each_case_next_to_others_too() -> None:
+    wanted = ["RL-01", "RL-02", "PD-01", "S-A-06-13"]
+    for isolate, health in ((False, Health.UNKNOWN), (True, Health.OK)):
+        with our_scp() as port:
+            run = judged(port, wanted, jobs=4, isolate=isolate)
+        assert {each.id: each.health for each in run.results} == dict.fromkeys(wanted, health)
+
+
+def test_what_isolate_finds_is_the_peers_and_not_its_neighbours() -> None:
+    """One kind of PDU wedges it for a while: with the check in between, the case that sent it is BLOCKED, run alone."""
+    well = asyncio.Event()
+    well.set()
+
+    async def delicate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await well.wait()
+        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
+        while (pdu := await read_pdu(reader))[0] == 0x04:
+            writer.write(response(1, {}))
+        if pdu[0] == 0x05:
+            writer.write(frames.release_rp())
+            await reader.read()
+        else:
+            writer.write(frames.abort(2, 2))
+            well.clear()
+            asyncio.get_running_loop().call_later(1.0, well.set)
+
+    run = judged_by_script(delicate, ["RL-01", "S-A-06-13"], jobs=2, isolate=True, react=0.3)
+    blocked = [each.id for each in run.results if each.health is Health.BLOCKED]
+    assert blocked == ["S-A-06-13"]
+    assert exit_code(run) == Exit.PEER_DOWN
