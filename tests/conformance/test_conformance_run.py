@@ -306,7 +306,7 @@ def test_what_isolate_finds_is_the_peers_and_not_its_neighbours() -> None:
         else:
             writer.write(frames.abort(2, 2))
             well.clear()
-            asyncio.get_running_loop().call_later(1.0, well.set)
+            asyncio.get_running_loop().call_later(3.0, well.set)  # longer than a suspect is given
 
     run = judged_by_script(delicate, ["RL-01", "S-A-06-13"], jobs=2, isolate=True, react=0.3)
     blocked = [each.id for each in run.results if each.health is Health.BLOCKED]
