@@ -2,19 +2,24 @@
 
 import asyncio
 import contextlib
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 from dulcet.services.scu import SCU
-from dulcet.tools.conformance import frames, requestor, trial
+from dulcet.tools.conformance import frames, operator_page, requestor, running, trial
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.exits import Exit, exit_code
+from dulcet.tools.conformance.operator_page import Page
 from dulcet.tools.conformance.requestor import RequestorPeer
 from dulcet.tools.conformance.results import Health, Outcome, RunResult
-from dulcet.tools.conformance.runner import Runner, new_run
+from dulcet.tools.conformance.runner import Runner, blank, new_run
 from dulcet.tools.conformance.trigger_http import HttpTrigger
 from dulcet.tools.exit_codes import Failure
 from peers import only, settings
@@ -188,3 +193,100 @@ def test_half_a_request_is_told_with_its_bytes(monkeypatch: pytest.MonkeyPatch) 
         assert exchange.undriven.startswith("the connection does not begin with an A-ASSOCIATE-RQ, but with b'\\x01")
 
     asyncio.run(play())
+
+
+# ---- an operator ----
+
+
+async def fetched(url: str, path: str = "/") -> str:
+    """What a browser gets."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    found = (await reader.read()).decode()
+    writer.close()
+    return found
+
+
+async def dial_as_told(page: Page) -> None:
+    """An operator who does what the page says, until it says that nothing more is to be done."""
+    done: set[str] = set()
+    while "Nothing more is to be dialled" not in (text := await fetched(page.url)):
+        asked = re.search(r"<dd>([^<]+)</dd>.*<dd>(\d+)</dd>.*<dd>([^<]+)</dd>", text, re.DOTALL)
+        if asked and asked[3] not in done:
+            done.add(asked[3])
+            await asyncio.to_thread(echo, asked[3], int(asked[2]))
+
+
+def test_the_page_tells_what_to_dial_and_how_it_came_out() -> None:
+    told: list[str] = []
+
+    async def play() -> tuple[RunResult, str, str]:
+        made = settings()
+        run, page = new_run("test", "R", made), Page(2, told.append, 20.0)
+        async with asyncio.timeout(60.0):
+            async with page.serving("127.0.0.1"), RequestorPeer(made, page) as peer:
+                operator = asyncio.ensure_future(dial_as_told(page))
+                await Runner(peer, made, run, ended=page.ended).run([registry()["RJ-03"], registry()["RL-09"]])
+                lost = await fetched(page.url, "/etc/passwd")
+            await operator
+        return run, page.html(), lost
+
+    run, page, lost = asyncio.run(play())
+    assert [each.verdict for each in run.results] == ["PASS", "PASS"]
+    assert "2 of 2 cases" in page
+    assert "<td>PASS</td><td>RL-09</td>" in page
+    assert "refresh" not in page
+    assert lost.startswith("HTTP/1.1 404 ")
+    cases = [line.partition(":")[0] for line in told]
+    assert (cases[0], cases[1:3], cases[-1]) == ("X-00", ["RJ-03", "RL-09"], "X-00")
+    assert all("called AE title DC-" in line for line in told)
+
+
+def test_the_page_shows_text_of_a_peer_as_text() -> None:
+    page = Page(1, lambda _: None, 5.0)
+    result = blank(registry()["RJ-03"], "R")
+    result.verdict, result.reason = "UNDRIVEN", "<script>alert(1)</script>"
+    page.ended(result)
+    assert "&lt;script&gt;" in page.html()
+    assert "<script>" not in page.html()
+
+
+def test_a_browser_that_says_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_page, "REQUEST_SECONDS", 0.1)
+
+    async def play() -> None:
+        page = Page(1, lambda _: None, 5.0)
+        async with asyncio.timeout(20.0), page.serving("127.0.0.1"):
+            for first in (b"", b"GET / HT", b"x" * (operator_page.LONGEST_REQUEST + 10)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(page.url).port)
+                writer.write(first)
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+
+    asyncio.run(play())
+
+
+def test_the_command_with_an_operator() -> None:
+    words = [sys.executable, "-m", "dulcet", "conformance", "requestor", "--manual", "--settle", "0.05", "RJ-03"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as judge:
+        assert judge.stdout is not None
+        try:
+            for line in judge.stdout:
+                if asked := re.search(r"port (\d+), called AE title (\S+)", line):
+                    echo(asked[2], int(asked[1]))
+            assert judge.wait(30.0) == Exit.PASSED
+        finally:
+            judge.kill()
+
+
+@pytest.mark.parametrize("other", [["--trigger-http", "http://127.0.0.1/"], ["--", "echoscu"]])
+def test_an_operator_and_something_else_is_one_too_many(other: list[str]) -> None:
+    with pytest.raises(Failure, match="one of them makes the peer dial"):
+        running.main(["requestor", "--manual", "RJ-03", *other])
+
+
+def test_an_operator_has_as_long_as_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code = running.main(["requestor", "--manual", "--wait", "0.2", "RJ-03"])
+    assert code == Exit.UNREACHABLE
+    assert "no connection within 0.2 s" in capsys.readouterr().out

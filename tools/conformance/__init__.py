@@ -16,7 +16,8 @@ table, or a clause, allows. The pieces, from the wire up:
 - `case`: the case and its registry; `cases/`: the catalogue, a module a section; `selecting`: which of them.
 - `judging`: reaction and closing of a trace; `results`: the one model of results, which all reports read.
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
-- `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer.
+- `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer;
+  `operator_page` tells somebody at the peer, where nothing else can.
 - `runner`: order, health checks, suspects run alone; `baseline`: failures that are expected.
 - `reports/`: terminal, JSON, JUnit, Markdown, page, picture, captures, traces, draft statement; `steps` is an exchange
   as they all draw it. `clauses`: what the clauses say, in short words.

@@ -15,6 +15,7 @@ from .acceptor import AcceptorPeer
 from .case import Case, registry
 from .exits import Exit, exit_code
 from .listing import text
+from .operator_page import Page
 from .reports import REPORTS
 from .reports.terminal import Terminal
 from .requestor import RequestorPeer
@@ -37,8 +38,12 @@ def main(argv: Sequence[str]) -> int:
     options = parser(name).parse_intermixed_args(words)
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
-    command = command or ([] if name == "acceptor" else settings.profile.requestor)
-    if name == "both" and not (settings.profile.host and settings.profile.port and (command or options.trigger_http)):
+    by_hand = name != "acceptor" and options.manual
+    if by_hand and (command or options.trigger_http):
+        raise Failure(ExitCode.USAGE, "--manual, --trigger-http or a command: one of them makes the peer dial")
+    command = command or ([] if name == "acceptor" or by_hand else settings.profile.requestor)
+    dials = by_hand or command or (name == "both" and options.trigger_http)
+    if name == "both" and not (settings.profile.host and settings.profile.port and dials):
         raise Failure(ExitCode.USAGE, "both needs a --profile with host, port and requestor (a list of words)")
     try:
         chosen = {role: wanted(options, settings, role) for role in roles}
@@ -110,8 +115,21 @@ class Session:
             await self._one(AcceptorPeer(self._settings), run, chosen["A"], terminal)
         if "R" in self._roles and not run.sanity:
             settings = self._listening()
-            async with RequestorPeer(settings, self._trigger(command, terminal.console.print)) as peer:
+            if not (command or self._options.trigger_http):
+                settings.trigger_seconds = self._options.wait
+            if self._options.manual:
+                await self._by_hand(run, chosen["R"], terminal, settings)
+                return
+            async with RequestorPeer(settings, self._trigger(command)) as peer:
                 await self._one(peer, run, chosen["R"], terminal, settings)
+
+    async def _by_hand(self, run: RunResult, cases: Sequence[Case], terminal: Terminal, settings: Settings) -> None:
+        """One case after the other, as fast as an operator dials."""
+        settings.jobs = settings.waiting_jobs = 1
+        page = Page(len(cases), terminal.console.print, self._options.wait)
+        async with page.serving(settings.host), RequestorPeer(settings, page) as peer:
+            terminal.console.print(f"what to dial is told here, and at {page.url}")
+            await self._one(peer, run, cases, terminal, settings, page.ended)
 
     async def _one(
         self,
@@ -120,6 +138,7 @@ class Session:
         cases: Sequence[Case],
         terminal: Terminal,
         settings: Settings | None = None,
+        tell: Callable[[Result], None] = lambda _result: None,
     ) -> None:
         def known(result: Result) -> bool:
             baseline.compare(result, self._baseline, datetime.date.today())
@@ -128,6 +147,7 @@ class Session:
         def ended(result: Result) -> None:
             known(result)
             terminal.ended(result)
+            tell(result)
 
         runner = Runner(peer, settings or self._settings, run, began=terminal.began, ended=ended, known=known)
         await runner.run(cases)
@@ -139,12 +159,12 @@ class Session:
         port = self._options.listen
         return replace(self._settings, host=self._options.listen_host, port=port)
 
-    def _trigger(self, command: Sequence[str], tell: Callable[[str], None] = print) -> Trigger:
+    def _trigger(self, command: Sequence[str]) -> Trigger:
         if command:
             return Command(command)
         if self._options.trigger_http:
             return HttpTrigger(self._options.trigger_http, self._options.trigger_body)
-        return Operator(tell if self._options.manual else (lambda _line: None), self._options.wait)
+        return Operator(lambda _line: None, self._options.wait)
 
     def _described(self, command: Sequence[str]) -> str:
         parts = []
@@ -205,7 +225,7 @@ def parser(name: str) -> argparse.ArgumentParser:
             "--trigger-body", metavar="TEXT", default="", help="of the POST, with the same placeholders (none)"
         )
         made.add_argument(
-            "--manual", action="store_true", help="tell an operator at the peer what to dial, case by case"
+            "--manual", action="store_true", help="tell an operator at the peer what to dial, case by case, on a page"
         )
         made.add_argument(
             "--wait",
