@@ -1,4 +1,4 @@
-"""The cases of the catalogue, a module a section or two; `load` registers them all, in the catalogue's order.
+"""The cases of the catalogue, a module a section or a part of one; `load` registers them all, in the catalogue's order.
 
 A new section is a module here and its name in `SECTIONS`.
 """
@@ -10,13 +10,17 @@ SECTIONS = (
     "transport",
     "framing",
     "associate_rq",
+    "presentation_contexts",
+    "associate_rq_fields",
     "associate_ac",
+    "associate_ac_read",
     "associate_rj",
     "p_data",
     "maximum_length",
     "release",
     "abort",
     "negotiation",
+    "extensions",
     "user_identity",
     "command_sets",
     "command_responses",
