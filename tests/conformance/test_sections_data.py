@@ -300,6 +300,40 @@ def test_what_is_let_go_of_is_no_growth() -> None:
     assert (only(run).health, only(run).outcome) == (Health.OK, Outcome.PASSED), told(run)
 
 
+class Hoarding:
+    """Takes memory for an A-ASSOCIATE-RQ: so many bytes for each that it says it has."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(6)
+        taken = b"x" * (self._times * min(int.from_bytes(head[2:]), 1 << 21))
+        writer.write(frames.associate_ac(fixed=(await reader.readexactly(int.from_bytes(head[2:])))[4:68]))
+        while (pdu := await read_pdu(reader))[0] == 0x04:
+            writer.write(commands.response(1, {}))
+        if pdu[0] == 0x05:
+            writer.write(frames.release_rp())
+        await reader.read()
+        del taken
+
+
+@pytest.mark.parametrize(("times", "health"), [(0, Health.OK), (32, Health.GROWTH)])
+def test_an_acceptor_that_takes_memory_for_what_a_stranger_sends_has_grown(times: int, health: Health) -> None:
+    run = judged_by_script(Hoarding(times), ["RQ-42"], strict=True, pid=os.getpid())
+    assert only(run).health is health, told(run)
+    assert ("its memory by" in only(run).reason) == (health is Health.GROWTH)
+    assert (only(run).outcome is Outcome.FAILED) == (health is Health.GROWTH)
+
+
+def test_what_a_stranger_sends_costs_our_own_floors_no_memory() -> None:
+    with apart(ARTIM) as (port, pid):
+        run = judged(port, ["RQ-42", "P-15"], strict=True, pid=pid)
+    assert not told(run)
+    notes = [event.words for each in run.results for event in each.exchanges[0].events if event.kind == "note"]
+    assert [words.partition(" ")[0] for words in notes] == ["memory", "memory"]
+
+
 def test_a_process_is_measured_with_its_children() -> None:
     async def play() -> tuple[process.Usage, process.Usage]:
         before = process.usage(os.getpid())

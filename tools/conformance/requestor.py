@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from ...dul.transport.sockets import NO_LINGER
 from ..exit_codes import ExitCode, Failure
@@ -40,8 +41,8 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.arrived: asyncio.Queue[tuple[socket.socket, str, bytes]] = asyncio.Queue()
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Why no connection can come of it any more."""
+        self.ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        """Why no connection can come of it any more, in words."""
         self._started: Started | None = None
 
     def pulled(self, started: Started) -> None:

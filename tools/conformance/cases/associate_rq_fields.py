@@ -4,10 +4,17 @@ Spaces around a title mean nothing; a title that is none, or not the peer's, is 
 what surrounds it must not lead the peer astray, and no memory is taken because a length says so.
 """
 
+from typing import TYPE_CHECKING
+
 from .. import frames
-from ..answers import REFUSED, asks, breaches, gives
+from ..answers import REFUSED, ask, asks, breaches, gives
+from ..case import case
+from ..process import Meter
 from ..recipes import request
 from .associate_rq import only_items, syntax, verification
+
+if TYPE_CHECKING:
+    from ..trial import Trial
 
 ITEMS = "PS3.8 9.3.1"
 FIELDS = "PS3.8 Table 9-11"
@@ -102,23 +109,28 @@ breaches(
     level="M",
     clause=ITEMS,
 )
-asks(
+
+
+@case(
     "RQ-42",
     "1 MiB of unknown items",
-    lambda trial: only_items(
-        trial,
-        frames.application_context(),
-        verification(trial),
-        frames.user_information(),
-        *[frames.item(0x60, frames.item(0x5F, bytes(60)) * 1000)] * (MEBIBYTE // 64_000 + 1),
-    ),
-    "AC | REFUSE",
-    gives(1, 0),
+    roles="A",
     level="S",
     clause=ITEMS,
-    event="",
+    states=("Sta2",),
+    expected="AC | REFUSE",
     why="Skipping them is right, and so is a limit; keeping them is not, which the memory of the process tells.",
 )
+async def _(trial: "Trial") -> None:
+    meter = Meter(trial)
+    unknown = [frames.item(0x60, frames.item(0x5F, bytes(60)) * 1000)] * (MEBIBYTE // 64_000 + 1)
+    known = frames.application_context(), verification(trial), frames.user_information()
+    answer = await ask(trial, only_items(trial, *known, *unknown), trial.case.expected)
+    if answer is not None:
+        gives(1, 0)(answer)
+    await meter.judge()
+
+
 asks(
     "RQ-43",
     "user sub-items in descending order of their types",

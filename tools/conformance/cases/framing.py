@@ -12,6 +12,7 @@ from .. import commands, frames
 from ..case import case, stimulus
 from ..endings import Undriven
 from ..link import Delivery
+from ..process import Meter
 from ..recipes import acceptance, request, serve
 from ..results import Reaction
 
@@ -242,10 +243,12 @@ def _client_hello() -> bytes:
     why="The length is absurd. Waiting for the rest is legal as long as ARTIM runs, and keeps no memory.",
 )
 async def _(trial: "Trial") -> None:
+    meter = Meter(trial)
     await trial.drive("Sta2")
     whole = request(trial)
     await trial.send(frames.patched(whole, 2, (len(whole) - 6).to_bytes(4, "little")))
     await trial.link.until(lambda: bool(trial.seen), trial.settings.react)
+    await meter.judge()
     if trial.seen:
         await trial.expect()
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .. import commands, data_sets, frames, operations
 from ..case import case
 from ..endings import Skip, Undriven
+from ..process import Meter
 from ..reading import Message
 from ..recipes import acceptance, serve
 from ..results import Reaction
@@ -88,13 +89,16 @@ async def _(trial: "Trial") -> None:
 )
 async def _(trial: "Trial") -> None:
     command, long, *rest = await _of_length(trial, 0, times=10)
+    meter = Meter(trial)
     half = len(long) // 2
     await trial.send(command, long[:half])
     if await trial.link.until(lambda: bool(trial.seen), trial.settings.settle):
         trial.recording.note("decided before the PDU was whole")
     else:
         await trial.send(long[half:], *rest)
+    meter.look()
     await trial.expect(within=operations.SECONDS)
+    await meter.judge()
 
 
 # ---- ours ----
