@@ -7,13 +7,13 @@ is dead.
 
 import asyncio
 import time
+from typing import Any
 
-from . import frames
+from . import frames, recipes
 from .case import Case
 from .commands import echo
 from .endings import Undriven
 from .link import Link, dial
-from .recipes import request
 from .results import Health, Level
 from .settings import Settings
 from .tokens import Token, text
@@ -52,6 +52,10 @@ class AcceptorPeer:
             return await dial(settings.host, settings.port, trial.recording, len(trial.links), settings.connect)
         except (OSError, TimeoutError) as error:
             raise Undriven(f"no connection: {error or 'timed out'}") from None
+
+    async def drive(self, trial: Trial, state: str, **how: Any) -> None:
+        """Bring it into a state of its role (`recipes`)."""
+        await recipes.drive(trial, state, **how)
 
     async def ended(self, trial: Trial) -> None:
         """Nothing was started for a trial."""
@@ -109,7 +113,7 @@ async def converse(trial: Trial) -> str:
     link = await trial.open()
     track = link.track
     steps = (
-        (request(trial), "AC", "the A-ASSOCIATE-RQ: check titles, SOP class Verification, transfer syntax"),
+        (recipes.request(trial), "AC", "the A-ASSOCIATE-RQ: check titles, SOP class Verification, transfer syntax"),
         (echo(), "RSP", "the C-ECHO-RQ"),
         (frames.release_rq(), "RP", "the A-RELEASE-RQ"),
     )

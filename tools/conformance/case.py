@@ -7,18 +7,15 @@ expected reactions as text, and a coroutine that plays it (`trial`). Most script
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ...spec.values import value
 from .profile import NEEDS
 from .reactions import parse
 from .results import Level
+from .trial import Trial
 
-if TYPE_CHECKING:
-    from .trial import Trial
-
-Script = Callable[["Trial"], Awaitable[None]]
-Stimulus = Callable[["Trial"], Sequence[bytes]]
+Script = Callable[[Trial], Awaitable[None]]
+Stimulus = Callable[[Trial], Sequence[bytes]]
 """The PDUs to send, which may depend on the variant and on what was agreed."""
 Derived = Callable[[str], str]
 """Of a variant: what is allowed, as text."""
@@ -152,7 +149,7 @@ def stimulus(
 ) -> None:
     """Register a case of data alone: in a state, this is sent, and one of these reactions is expected."""
 
-    async def script(trial: "Trial") -> None:
+    async def script(trial: Trial) -> None:
         await trial.drive(state)
         await trial.send(*send(trial))
         await trial.expect()

@@ -6,15 +6,13 @@ oracle knows the race.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import commands, frames, hooks
 from .endings import Undriven
 from .reading import Seen
 from .tokens import Token, text
-
-if TYPE_CHECKING:
-    from .trial import Trial
+from .trial import Trial
 
 MOST_MESSAGES = 10_000
 """Requests that are answered on the way to a release."""
@@ -54,7 +52,7 @@ def is_gated(role: str, state: str) -> bool:
     return role == "A" and state in GATED
 
 
-async def drive(trial: "Trial", state: str, **how: Any) -> None:
+async def drive(trial: Trial, state: str, **how: Any) -> None:
     """Bring the peer into a state.
 
     Args:
@@ -68,14 +66,14 @@ async def drive(trial: "Trial", state: str, **how: Any) -> None:
     await _RECIPES[trial.role, state](trial, **how)
 
 
-def request(trial: "Trial", contexts: Sequence[bytes] = (), **how: Any) -> bytes:
+def request(trial: Trial, contexts: Sequence[bytes] = (), **how: Any) -> bytes:
     """The A-ASSOCIATE-RQ of an ordinary case: right titles, Verification on context 1."""
     first = contexts or [frames.proposed(1, frames.VERIFICATION, [trial.profile.syntax(frames.VERIFICATION)])]
     titles = {"called": trial.settings.called, "calling": trial.settings.calling}
     return frames.associate_rq(first, **{**titles, **how})
 
 
-def acceptance(trial: "Trial", **how: Any) -> bytes:
+def acceptance(trial: Trial, **how: Any) -> bytes:
     """An A-ASSOCIATE-AC that takes every context the requestor proposed, with its first transfer syntax."""
     if trial.request is None:
         raise Undriven("no A-ASSOCIATE-RQ was read")
@@ -89,33 +87,33 @@ def acceptance(trial: "Trial", **how: Any) -> bytes:
 # ---- role A: we dial ----
 
 
-async def _a_sta2(trial: "Trial") -> None:
+async def _a_sta2(trial: Trial) -> None:
     await trial.open()
 
 
-async def _a_sta3(trial: "Trial", **how: Any) -> None:
+async def _a_sta3(trial: Trial, **how: Any) -> None:
     await _a_sta2(trial)
     trial.prefix.append(request(trial, **how))
 
 
-async def _a_sta6(trial: "Trial", **how: Any) -> None:
+async def _a_sta6(trial: Trial, **how: Any) -> None:
     await _a_sta2(trial)
     await trial.send(request(trial, **how))
     trial.acceptance = await _await_pdu(trial, "AC")
 
 
-async def _a_sta8(trial: "Trial", **how: Any) -> None:
+async def _a_sta8(trial: Trial, **how: Any) -> None:
     await _a_sta6(trial, **how)
     trial.prefix.append(frames.release_rq())
 
 
-async def _a_sta13(trial: "Trial", **how: Any) -> None:
+async def _a_sta13(trial: Trial, **how: Any) -> None:
     await _a_sta6(trial, **how)
     await trial.send(frames.release_rq())
     await _await_pdu(trial, "RP")
 
 
-async def _a_sta7(trial: "Trial", **how: Any) -> None:
+async def _a_sta7(trial: Trial, **how: Any) -> None:
     """An acceptor that asks for release: by itself, or made to by the command of its profile."""
     await _a_sta6(trial, **how)
     settings = trial.settings
@@ -126,13 +124,13 @@ async def _a_sta7(trial: "Trial", **how: Any) -> None:
     await _await_pdu(trial, "RLRQ", settings.trigger_seconds)
 
 
-async def _a_sta10(trial: "Trial", **how: Any) -> None:
+async def _a_sta10(trial: Trial, **how: Any) -> None:
     await _a_sta7(trial, **how)
     await trial.send(frames.release_rq())
     await trial.link.quiet(trial.settings.settle)
 
 
-async def _a_sta12(trial: "Trial", **how: Any) -> None:
+async def _a_sta12(trial: Trial, **how: Any) -> None:
     await _a_sta10(trial, **how)
     trial.prefix.append(frames.release_rp())
 
@@ -140,24 +138,24 @@ async def _a_sta12(trial: "Trial", **how: Any) -> None:
 # ---- role R: we listen ----
 
 
-async def _r_sta5(trial: "Trial") -> None:
+async def _r_sta5(trial: Trial) -> None:
     await trial.open()
 
 
-async def _r_sta6(trial: "Trial", **how: Any) -> None:
+async def _r_sta6(trial: Trial, **how: Any) -> None:
     await _r_sta5(trial)
     await trial.send(acceptance(trial, **how))
     if not await _await(trial, lambda: bool(trial.track.messages)):
         raise Undriven(f"no request came after the A-ASSOCIATE-AC, but {_came(trial)}")
 
 
-async def _r_sta7(trial: "Trial", **how: Any) -> None:
+async def _r_sta7(trial: Trial, **how: Any) -> None:
     await _r_sta5(trial)
     await trial.send(acceptance(trial, **how))
     await serve(trial)
 
 
-async def serve(trial: "Trial", answered: int = 0) -> None:
+async def serve(trial: Trial, answered: int = 0) -> None:
     """Answer every request of a requestor with success, behind so many that were answered, until it asks for release.
 
     Raises:
@@ -176,23 +174,23 @@ async def serve(trial: "Trial", answered: int = 0) -> None:
     raise Undriven(f"the peer sent {MOST_MESSAGES} requests and no A-RELEASE-RQ")
 
 
-async def _r_sta8(trial: "Trial", **how: Any) -> None:
+async def _r_sta8(trial: Trial, **how: Any) -> None:
     await _r_sta6(trial, **how)
     trial.prefix.append(frames.release_rq())
 
 
-async def _r_sta9(trial: "Trial", **how: Any) -> None:
+async def _r_sta9(trial: Trial, **how: Any) -> None:
     await _r_sta7(trial, **how)
     trial.prefix.append(frames.release_rq())
 
 
-async def _r_sta11(trial: "Trial", **how: Any) -> None:
+async def _r_sta11(trial: Trial, **how: Any) -> None:
     await _r_sta7(trial, **how)
     await trial.send(frames.release_rq())
     await _await_pdu(trial, "RP")
 
 
-async def _r_sta13(trial: "Trial") -> None:
+async def _r_sta13(trial: Trial) -> None:
     await _r_sta5(trial)
     await trial.send(frames.release_rq())
     await _await_pdu(trial, "A")
@@ -220,14 +218,14 @@ _RECIPES: dict[tuple[str, str], Callable[..., Awaitable[None]]] = {
 # ---- what is waited for on the way ----
 
 
-async def _await(trial: "Trial", condition: Callable[[], bool], seconds: float | None = None) -> bool:
+async def _await(trial: Trial, condition: Callable[[], bool], seconds: float | None = None) -> bool:
     """Whether something came before the connection ended and in time."""
     track = trial.track
     await trial.link.until(lambda: condition() or track.closed, seconds or trial.settings.react)
     return condition()
 
 
-async def _await_pdu(trial: "Trial", kind: str, seconds: float | None = None) -> Seen:
+async def _await_pdu(trial: Trial, kind: str, seconds: float | None = None) -> Seen:
     """The PDU that shows that a state is reached."""
     if not await _await(trial, lambda: _has(trial.track.trace, kind), seconds):
         raise Undriven(f"{kind} was due, but {_came(trial)}")
@@ -238,6 +236,6 @@ def _has(trace: Sequence[Token], kind: str) -> bool:
     return any(token.kind == kind for token in trace)
 
 
-def _came(trial: "Trial") -> str:
+def _came(trial: Trial) -> str:
     trace = tuple(trial.track.trace)
     return f"{text(trace)} came" if trace else "nothing came"

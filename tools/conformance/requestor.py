@@ -13,14 +13,14 @@ from typing import Any
 
 from ...dul.transport.sockets import NO_LINGER
 from ..exit_codes import ExitCode, Failure
-from . import frames
+from . import frames, recipes
 from .case import Case
 from .endings import Undriven
 from .link import Link
 from .reading import Seen, read
 from .results import Health, Level, TriggerRun
 from .settings import Settings
-from .trial import Trial
+from .trial import Played, Trial
 from .trigger import Started, Trigger
 
 LONGEST_REQUEST = 1 << 20
@@ -31,7 +31,7 @@ FIRST_PDU_SECONDS = 5.0
 """At least, for the A-ASSOCIATE-RQ behind a connection: how soon a peer speaks is no reaction, and not judged."""
 
 
-def title(case: Case) -> str:
+def title(case: Played) -> str:
     """The called AE title that picks a case."""
     return f"DC-{case.id}"
 
@@ -181,6 +181,10 @@ class RequestorPeer:
         except OSError as error:
             raise Undriven(f"the command cannot be run: {error}") from None
         return waiting
+
+    async def drive(self, trial: Trial, state: str, **how: Any) -> None:
+        """Bring it into a state of its role (`recipes`)."""
+        await recipes.drive(trial, state, **how)
 
     async def ended(self, trial: Trial) -> None:
         """A trial is over: its trigger must come to its end too."""

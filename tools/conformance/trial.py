@@ -10,10 +10,9 @@ nothing.
 """
 
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from . import recipes
-from .case import Case
 from .endings import Skip, Stop, Undriven
 from .judging import Judgement, hopeless, judge, settled
 from .link import Delivery, Link
@@ -29,6 +28,54 @@ EARLY_SECONDS = 0.5
 A-ABORT, was not on its way out already."""
 
 
+class Played(Protocol):
+    """What a trial needs of a `case.Case`, and all that it knows of one."""
+
+    @property
+    def id(self) -> str:
+        """Permanent."""
+        ...
+
+    @property
+    def script(self) -> Callable[["Trial"], Awaitable[None]]:
+        """What plays it."""
+        ...
+
+    @property
+    def expected(self) -> str:
+        """The reactions that `Trial.expect` takes when it is not given others."""
+        ...
+
+    @property
+    def rule(self) -> str:
+        """What must hold, in words, where no trace tells it."""
+        ...
+
+    @property
+    def most_aborts(self) -> int:
+        """A-ABORTs that one stimulus may bring."""
+        ...
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Of the cells it is about."""
+        ...
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Of the cells it is about."""
+        ...
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of its sub-stimuli."""
+        ...
+
+    def expects(self, variant: str) -> str:
+        """What is allowed of a variant."""
+        ...
+
+
 class Peer(Protocol):
     """How connections with the peer come about, in one role."""
 
@@ -40,6 +87,14 @@ class Peer(Protocol):
 
         Raises:
             Undriven: there is none.
+        """
+        ...
+
+    async def drive(self, trial: "Trial", state: str, **how: Any) -> None:
+        """Bring the peer into a state, on the trial's connections (`recipes.drive`).
+
+        Raises:
+            Undriven: it does not get there.
         """
         ...
 
@@ -59,7 +114,7 @@ class Peer(Protocol):
 class Trial:
     """One variant of a case, being played."""
 
-    def __init__(self, case: Case, variant: str, peer: Peer, settings: Settings) -> None:
+    def __init__(self, case: Played, variant: str, peer: Peer, settings: Settings) -> None:
         self.case = case
         self.variant = variant
         """Which of the case's sub-stimuli; "" when there is one only."""
@@ -110,7 +165,7 @@ class Trial:
         Raises:
             Undriven: it does not get there.
         """
-        await recipes.drive(self, state, **how)
+        await self.peer.drive(self, state, **how)
         self.mark()
         self.exchange.states = self.track.follower.states
         self.exchange.stimulus_at = self.recording.now
@@ -231,7 +286,7 @@ class Trial:
             await link.close()
 
 
-async def play(case: Case, variant: str, peer: Peer, settings: Settings) -> Exchange:
+async def play(case: Played, variant: str, peer: Peer, settings: Settings) -> Exchange:
     """Play one variant of a case from its first connection to its last; never raises for what peer or script do."""
     trial = Trial(case, variant, peer, settings)
     exchange = trial.exchange
