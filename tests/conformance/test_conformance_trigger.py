@@ -290,3 +290,8 @@ def test_an_operator_has_as_long_as_was_said(capsys: pytest.CaptureFixture[str])
     code = running.main(["requestor", "--manual", "--wait", "0.2", "RJ-03"])
     assert code == Exit.UNREACHABLE
     assert "no connection within 0.2 s" in capsys.readouterr().out
+
+
+def test_an_address_that_is_not_here_is_told() -> None:
+    with pytest.raises(Failure, match=r"192\.0\.2\.1"):
+        running.main(["requestor", "--manual", "--listen-host", "192.0.2.1", "RJ-03"])

@@ -127,7 +127,7 @@ class Session:
         """One case after the other, as fast as an operator dials."""
         settings.jobs = settings.waiting_jobs = 1
         page = Page(len(cases), terminal.console.print, self._options.wait)
-        async with page.serving(settings.host), RequestorPeer(settings, page) as peer:
+        async with RequestorPeer(settings, page) as peer, page.serving(settings.host):
             terminal.console.print(f"what to dial is told here, and at {page.url}")
             await self._one(peer, run, cases, terminal, settings, page.ended)
 
