@@ -209,11 +209,11 @@ async def fetched(url: str, path: str = "/") -> str:
 
 async def dial_as_told(page: Page) -> None:
     """An operator who does what the page says, until it says that nothing more is to be done."""
-    done: set[str] = set()
+    last = ""
     while "Nothing more is to be dialled" not in (text := await fetched(page.url)):
         asked = re.search(r"<dd>([^<]+)</dd>.*<dd>(\d+)</dd>.*<dd>([^<]+)</dd>", text, re.DOTALL)
-        if asked and asked[3] not in done:
-            done.add(asked[3])
+        if asked and asked[3] != last:
+            last = asked[3]
             await asyncio.to_thread(echo, asked[3], int(asked[2]))
 
 
@@ -232,7 +232,7 @@ def test_the_page_tells_what_to_dial_and_how_it_came_out() -> None:
         return run, page.html(), lost
 
     run, page, lost = asyncio.run(play())
-    assert [each.verdict for each in run.results] == ["PASS", "PASS"]
+    assert (run.end_sanity, [each.verdict for each in run.results]) == ("", ["PASS", "PASS"])
     assert "2 of 2 cases" in page
     assert "<td>PASS</td><td>RL-09</td>" in page
     assert "refresh" not in page
