@@ -29,7 +29,7 @@ from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH, check_maximum_length
 from . import messages
 from .errors import CommandSetError
 from .events import CancelRequested, DimseEvent, Ending, Request, Response
-from .fragments import Completed, FragmentError, Memory, Reassembly, Sink, fragment
+from .fragments import MEMORY_LIMIT, Completed, FragmentError, Memory, Reassembly, Sink, fragment
 from .operations import Operations, Outstanding
 from .sending import Sending
 from .status import DUPLICATE_INVOCATION
@@ -40,8 +40,12 @@ PERFORMED_LIMIT = 16
 """How many operations a peer may have open with us, responses it has not read counted, where the agreed window is
 smaller. Peers send the next request before they have read the last response, and all are answered in order; beyond
 this it is an attack on our memory."""
-UNREAD_LIMIT = 1024
-"""How many responses may wait for a peer that does not read, where the agreed window is unlimited."""
+OPEN_LIMIT = 1024
+"""The same where the agreed window is unlimited."""
+AHEAD_LIMIT = MEMORY_LIMIT
+"""How many bytes of data sets may wait in memory as soon as there are more operations than agreed (16 where any number
+is): who sends ahead of our answers sends small things. So an association of window n can make us keep n + 1 data sets,
+one of them still coming, of `MEMORY_LIMIT` each, and one P-DATA-TF."""
 Dataset = bytes | memoryview | Iterable[bytes | memoryview]
 """An encoded data set: whole, or in pieces."""
 
@@ -353,7 +357,7 @@ class Exchange:
             cause = f"no response fits into a P-DATA-TF of {agreement.maximum_send_length}"
             raise CommandSetError(cause, clause="PS3.8 D.1")
         if self.performing or self._sending.final_responses:
-            self._check_open(agreement)
+            self._check_open(agreement, request)
         if self.outstanding:
             self._operations.wait_anew(now)
         if message_id not in self.performing:
@@ -366,14 +370,19 @@ class Exchange:
             refusal = request.message.response(DUPLICATE_INVOCATION)
             self._send(self._fragments(agreement, request.context.id, refusal, None), None, True, now)
 
-    def _check_open(self, agreement: Agreement) -> None:
+    def _check_open(self, agreement: Agreement, request: Request) -> None:
         """Whether the peer may have one more operation open with us, responses it has not read counted."""
         window = agreement.window_performed if self.association.requestor else agreement.window_invoked
-        unread = self._sending.final_responses
-        if window and len(self.performing) + unread >= max(window, PERFORMED_LIMIT):
+        already = len(self.performing) + self._sending.final_responses
+        if already >= (max(window, PERFORMED_LIMIT) if window else OPEN_LIMIT):
             raise CommandSetError("too many operations at a time", clause="PS3.7 D.3.3.3")
-        if unread >= UNREAD_LIMIT and not window:
-            raise CommandSetError(f"{unread} responses that the peer does not read", clause="a limit of ours")
+        if already >= (window or PERFORMED_LIMIT) and self._held(request) > AHEAD_LIMIT:
+            raise CommandSetError(f"more than {AHEAD_LIMIT} bytes sent ahead of our responses", clause="PS3.7 D.3.3.3")
+
+    def _held(self, request: Request) -> int:
+        """Bytes of data sets in memory, of a request and of those before it."""
+        sinks = [each.sink for each in (request, *self.performing.values())]
+        return sum(sink.size for sink in sinks if isinstance(sink, Memory))
 
     # ---- time and the end ----
 

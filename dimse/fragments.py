@@ -149,6 +149,11 @@ class Memory:
             raise FragmentError(f"data set longer than {self.limit} bytes", clause="a limit of ours")
         self._data += data
 
+    @property
+    def size(self) -> int:
+        """Bytes written."""
+        return len(self._data)
+
     def getvalue(self) -> bytes:
         """All that was written."""
         return bytes(self._data)

@@ -1,5 +1,6 @@
 """Messages over an association: matched, bounded, never interleaved, and nothing left hanging (PS3.7 6, 9, 10, C)."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,10 +21,10 @@ from dialogue import (
 )
 from dulcet.acse.association import Association, Timeouts
 from dulcet.acse.events import Aborted, Initiator, Rejected, Released, ReleaseRequested
-from dulcet.dimse import messages
+from dulcet.dimse import exchange, messages
 from dulcet.dimse.exchange import (
+    OPEN_LIMIT,
     PERFORMED_LIMIT,
-    UNREAD_LIMIT,
     CancelRequested,
     Exchange,
     Request,
@@ -352,7 +353,40 @@ def test_a_window_without_limit_has_none() -> None:
     assert len(end.hear(*(pdu for id_ in range(500) for pdu in pdus(echo(id_))))) == 500
 
 
-@pytest.mark.parametrize(("window", "most"), [(None, PERFORMED_LIMIT), ((0, 1), UNREAD_LIMIT)])
+@pytest.mark.parametrize(
+    ("window", "agreed"), [(None, 1), ((1, 1), 1), ((3, 1), 3), ((20, 1), 20), ((0, 1), PERFORMED_LIMIT)]
+)
+def test_what_is_sent_ahead_of_our_responses_is_small(
+    window: tuple[int, int] | None, agreed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the operations agreed may bring a whole data set; those beyond may not, where much is kept already."""
+    monkeypatch.setattr(exchange, "AHEAD_LIMIT", 1000)
+    small, large = talking(requests=False, window=window), talking(requests=False, window=window)
+    for message_id in range(max(agreed, PERFORMED_LIMIT)):
+        assert len(small.hear(*pdus(find(message_id), bytes(20), FIND_CONTEXT))) == 1
+    for message_id in range(agreed):
+        assert len(large.hear(*pdus(find(message_id), bytes(2000), FIND_CONTEXT))) == 1
+    last = large.hear(*pdus(find(1000), bytes(2), FIND_CONTEXT))
+    ended(large, last, "too many" if agreed == 20 else "more than 1000 bytes sent ahead of our responses")
+
+
+def test_how_much_memory_a_peer_can_make_an_association_keep() -> None:
+    """Two data sets of 16 MiB, one of them still coming, though 16 requests may be open."""
+    end = talking(requests=False)
+    commands = [pdus(find(message_id), bytes(2), FIND_CONTEXT)[0].encode() for message_id in range(PERFORMED_LIMIT)]
+    data = [pdu.encode() for pdu in pdus(find(), bytes(16 << 20), FIND_CONTEXT, 131072)[1:]]
+    tracemalloc.start()
+    try:
+        for pdu in (pdu for command in commands for pdu in (command, *data)):
+            end.thing.receive(pdu, 0.0)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(end.thing.ending, Aborted)
+    assert 32 << 20 < most < 40 << 20  # a bytearray that grows is an eighth larger than what is in it
+
+
+@pytest.mark.parametrize(("window", "most"), [(None, PERFORMED_LIMIT), ((0, 1), OPEN_LIMIT)])
 def test_a_peer_that_asks_and_never_reads_is_not_served_for_ever(window: tuple[int, int] | None, most: int) -> None:
     """ROB-05: responses that wait for room count as operations; pending ones of our own making do not. Where any
     number of operations was agreed, the responses that wait are still limited."""

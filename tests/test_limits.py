@@ -33,7 +33,8 @@ def test_counts() -> None:
     assert dataset_prefix.MAXIMUM_DEPTH == 64
     assert upper_layer.GARBAGE_LIMIT == 2  # three A-ABORTs with the first one
     assert exchange.PERFORMED_LIMIT == 16
-    assert exchange.UNREAD_LIMIT == 1024
+    assert exchange.OPEN_LIMIT == 1024
+    assert exchange.AHEAD_LIMIT == 16 << 20
     assert policy.MAXIMUM_ASSOCIATIONS == 200
     assert default(SCP, "maximum_connections") == default(Listener, "max_connections") == 1000
     assert default(Listener, "max_per_address") == 0  # off

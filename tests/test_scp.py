@@ -410,8 +410,8 @@ def test_an_idle_association_is_aborted(serve: Serve) -> None:
 
 @pytest.mark.no_cover  # traced, the echoes of a whole receive buffer take half a minute
 def test_a_peer_that_stops_reading(serve: Serve, log: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transport ends it, where the messages do not: see `UNREAD_LIMIT`."""
-    monkeypatch.setattr(exchange, "UNREAD_LIMIT", 1 << 30)
+    """The transport ends it, where the messages do not: see `OPEN_LIMIT`."""
+    monkeypatch.setattr(exchange, "OPEN_LIMIT", 1 << 30)
     running = serve(write_seconds=0.2, asynchronous_operations_window=(0, 0))
     listening(running).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # the kernel would hold megabytes
     with Caller(running.port, receive_buffer=4096) as peer:
