@@ -7,7 +7,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,29 @@ def closes(wire: Wire) -> None:
     wire.receive()
     wire.sock.shutdown(socket.SHUT_WR)
     _ends(wire)
+
+
+def responds(status: int) -> Callable[[Wire], None]:
+    """Responds to the first thing asked with a status, whatever was asked."""
+
+    def script(wire: Wire) -> None:
+        accepting(wire)
+        pdvs: list[PDV] = []
+        while not pdvs or not _whole(pdvs):
+            pdu = wire.receive()
+            assert isinstance(pdu, PDataTF), pdu
+            pdvs += pdu.pdvs
+        request: Any = messages.decode(pdvs[0].data)
+        wire.send(message(pdvs[0].context_id, request.response(status)))
+        _ends(wire)
+
+    return script
+
+
+def _whole(pdvs: list[PDV]) -> bool:
+    """Whether a message has come to its end: its command, unless a data set follows."""
+    alone = messages.decode(pdvs[0].data).name == "C-ECHO-RQ"
+    return alone or pdvs[-1].control == LAST_OF_DATA_SET
 
 
 def babbles(wire: Wire) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import bad_peers
 import pytest
 from data_sets import BIG_ENDIAN, IMPLICIT
 from live_instances import CT, TEST_FILES, instance, same_content, syntax_of
 from live_peers import Pynetdicom, Server, configuration, dcmtk, dulcet, run, told
 from ports import free_port
+from wire_peers import Wire, answering
 
 pytestmark = pytest.mark.usefixtures("dcmtk")
 Proven = Callable[..., None]
@@ -24,6 +26,9 @@ def both(tool: str, *words: object) -> tuple[int, int]:
     assert told(tool, theirs.code, ours.code), f"{theirs.code} and {ours.code}, and the manual does not say why"
     return theirs.code, ours.code
 
+
+SENT = {"storescu": ["ct.dcm"], "dcmsend": ["ct.dcm"]}
+"""What the senders send where something has to be sent."""
 
 # C-ECHO
 
@@ -235,6 +240,35 @@ def test_senders_and_answers_that_are_no_success(
     proven("pynetdicom", "SCU", "C-STORE", f"{name}: answers that are no success")
 
 
+@pytest.mark.parametrize(
+    ("tool", "script", "theirs", "ours"),
+    [
+        ("echoscu", bad_peers.no_context, 1, 65),
+        ("echoscu", bad_peers.aborts, 0, 70),
+        ("echoscu", bad_peers.closes, 0, 73),
+        ("echoscu", bad_peers.responds(0x0122), 0, 69),
+        ("echoscu", bad_peers.responds(0xB000), 0, 68),
+        ("storescu", bad_peers.closes, 10, 73),
+        ("storescu -nh", bad_peers.closes, 1, 73),
+        ("dcmsend", bad_peers.closes, 62, 73),
+        ("findscu -k PatientID", bad_peers.aborts, 0, 70),
+        ("findscu -k PatientID", bad_peers.closes, 0, 73),
+        ("findscu -k PatientID", bad_peers.responds(0xB000), 0, 68),
+        ("getscu -k PatientID", bad_peers.aborts, 1, 70),
+        ("getscu -k PatientID", bad_peers.closes, 1, 73),
+        ("getscu -k PatientID", bad_peers.responds(0xA701), 0, 69),
+        ("getscu -k PatientID", bad_peers.responds(0xB000), 0, 68),
+    ],
+)
+def test_a_peer_that_fails_when_asked(
+    files: Path, monkeypatch: pytest.MonkeyPatch, tool: str, script: Callable[[Wire], None], theirs: int, ours: int
+) -> None:
+    monkeypatch.chdir(files)
+    name, *words = tool.split()
+    with answering(script, script) as peer:  # one after the other
+        assert both(name, *words, peer.host, peer.port, *SENT.get(name, ())) == (theirs, ours)
+
+
 # Shutdown
 
 
@@ -315,6 +349,8 @@ def test_termscu_and_peers_that_will_not(ports: dict[str, int], words: tuple[str
         ("movescu -aem ME +P PEER -k PatientID localhost PEER", 60, 64),
         ("movescu -aem ME +P FREE -od nowhere -k PatientID localhost PEER", 45, 45),
         ("echoscu +tls nothing nothing localhost PEER", 1, 71),
+        ("storescu +tls nothing nothing localhost PEER ct.dcm", 1, 71),
+        ("findscu +tls nothing nothing -k PatientID localhost PEER", 1, 71),
         ("storescp +tls nothing nothing FREE", 1, 71),
     ],
 )
