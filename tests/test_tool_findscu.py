@@ -225,6 +225,12 @@ def test_bad_query_files(tool: Tool, tmp_path: Path, content: bytes | None, said
     assert tool("findscu", "127.0.0.1", free_port(), tmp_path / "bad").code == 23
 
 
+def test_a_key_without_its_option_is_taken_for_a_file(tool: Tool) -> None:
+    ran = tool("findscu", "127.0.0.1", free_port(), "PatientID=1")
+    assert ran.code == 23
+    assert 'file=PatientID=1 why="No such file or directory; a key is given with -k"' in ran.err
+
+
 def test_a_query_file_that_is_an_image_by_mistake(tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query_files, "MAXIMUM_BYTES", 1 << 20)
     (tmp_path / "large").write_bytes(bytes((1 << 20) + 1))

@@ -242,7 +242,10 @@ def test_bad_files(tool: Tool, files: list[Path], tmp_path: Path) -> None:
         ran = store(tool, service, "--json", "-nh", files[0], bad, files[1])
         assert (ran.code, service.uids) == (22, ["1.2.1", "1.2.2"])
         assert (ran.summary["stored"], ran.summary["files"]) == (2, 3)
-    assert ran.err.splitlines()[0] == f'E: not sent file={tmp_path} why="is a directory"'
+    assert (
+        ran.err.splitlines()[0]
+        == f'E: not sent file={tmp_path} why="is a directory; with +sd/--scan-directories the files in it are sent"'
+    )
 
 
 def test_an_unreadable_file(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from ..services.storage.proposing import propose
 from ..services.storage.storage import Storage
 from ..services.storage.user import StoreResult
 from ..services.verification import Verification
-from .exit_codes import ExitCode
+from .exit_codes import ExitCode, Failure
 from .reporting import Progress
 from .sequence import Step, diagram
 
@@ -53,8 +53,11 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="other files or directories to send")
     options = parser.parse_args(argv)
+    files = _storable(options.files)
+    if not files:
+        raise Failure(ExitCode.NO_INPUT, f"no DICOM file to send: {', '.join(options.files)}")
     with _few_log_lines(), tempfile.TemporaryDirectory(prefix="dulcet-demo-") as directory:
-        return Demo(Path(directory), options.files).run()
+        return Demo(Path(directory), files).run()
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def _few_log_lines() -> Iterator[None]:
 class Demo:
     """The steps, in order."""
 
-    def __init__(self, directory: Path, files: Sequence[str]) -> None:
+    def __init__(self, directory: Path, files: Sequence[OutgoingFile]) -> None:
         self._directory = directory
         self._files = files
         self._steps: list[Step] = []
@@ -111,7 +114,7 @@ class Demo:
         self._steps.clear()
 
     def _store(self, scu: SCU, peer: Entity) -> None:
-        files = _storable(self._files)
+        files = self._files
         results: list[StoreResult] = []
         began = time.monotonic()
         with Progress(len(files), sum(file.size for file in files)) as progress:

@@ -58,7 +58,8 @@ def asked(options: argparse.Namespace) -> "tuple[list[Dataset], list[BadQuery]]"
 def refuse(bad: list[BadQuery], good: int, log: Log) -> list[ExitCode]:
     """Tell of query files that are none; the codes that leads to."""
     for query in bad:
-        log.error("not asked", file=query.path, why=query.why)
+        key = "; a key is given with -k" if "=" in str(query.path) else ""
+        log.error("not asked", file=query.path, why=query.why + key)
     codes = [ExitCode.INVALID_INPUT] * len(bad)
     return codes if good else [*codes, ExitCode.NO_VALID_INPUT]
 

@@ -6,7 +6,7 @@ import threading
 from ..services.entity import Entity
 from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
-from ..services.storage.outgoing import OutgoingFile, Reading, Unsendable
+from ..services.storage.outgoing import IS_DIRECTORY, OutgoingFile, Reading, Unsendable
 from ..services.storage.proposing import Batch
 from ..services.storage.user import StoreResult
 from .exit_codes import ExitCode, for_error, for_status
@@ -74,7 +74,10 @@ class StoreResults:
 
     def _tell(self, result: StoreResult, code: ExitCode) -> None:
         if result.status is None:
-            self._log.error("not sent", file=str(result.path), why=result.error.removeprefix(f"{result.path}: "))
+            why = result.error.removeprefix(f"{result.path}: ")
+            if why == IS_DIRECTORY:
+                why += "; with +sd/--scan-directories the files in it are sent"
+            self._log.error("not sent", file=str(result.path), why=why)
             return
         if code is ExitCode.SUCCESS and not self._log.says("info"):
             return

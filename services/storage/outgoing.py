@@ -41,6 +41,10 @@ _MAPPED: Final = 1 << 20
 """Larger data sets are mapped, smaller ones read: 82 to 101 us at 512 KiB, 620 to 377 us at 4 MiB."""
 
 
+IS_DIRECTORY = "is a directory"
+"""Why a directory is not sent where none are looked into."""
+
+
 class Reading(enum.Enum):
     """What a file may be."""
 
@@ -283,7 +287,7 @@ def scan(
         if not path.is_dir():
             yield from look(path, reading)
         elif not directories:
-            yield Unsendable(path, f"{path}: is a directory")
+            yield Unsendable(path, f"{path}: {IS_DIRECTORY}")
         else:
             yield from _scan_directory(path, recurse, pattern, reading, look)
 

@@ -208,7 +208,9 @@ def parser(name: str) -> argparse.ArgumentParser:
     if name == "acceptor":
         made.add_argument("host", metavar="HOST", help="the peer's address")
         made.add_argument("port", metavar="PORT", type=arguments.port, help="and its port")
-    made.add_argument("selectors", nargs="*", metavar="SELECTOR", help="which cases; `dulcet conformance` explains")
+    made.add_argument(
+        "selectors", nargs="*", default=[], metavar="SELECTOR", help="which cases; `dulcet conformance` explains"
+    )
     if name != "acceptor":
         made.add_argument(
             "--listen",

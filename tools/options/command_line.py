@@ -44,6 +44,10 @@ class Given(NamedTuple):
         return [f"{self.row.flags[-1]}=***"] if self.row.secret else self.words
 
 
+_REQUIRED = "the following arguments are required: "
+"""What argparse says of words that are missing, which does not show where they belong."""
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that raises instead of ending the process, and whose help is ours."""
 
@@ -52,6 +56,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse has to say."""
+        missing = message.removeprefix(_REQUIRED)
+        if missing != message:
+            from .help_page import synopsis
+
+            verb = "are" if "," in missing else "is"
+            message = f"{missing} {verb} missing: dulcet {self.tool} {synopsis(TOOLS[self.tool])}"
         raise UsageError(message.removeprefix("argument "))
 
     def format_help(self) -> str:
