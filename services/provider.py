@@ -84,7 +84,7 @@ class Provider:
         proxy_networks: Sequence[str] = (),
         **policy: Any,
     ) -> None:
-        check_keywords(type(self).__name__, policy, _POLICY | set(Provider.__init__.__kwdefaults__))
+        check_keywords(type(self).__name__, policy, {*_POLICY, *(Provider.__init__.__kwdefaults__ or ())})
         check_seconds("write_seconds", write_seconds)
         check_number("maximum_connections", maximum_connections, 1)
         check_number("pool", pool, 1)
