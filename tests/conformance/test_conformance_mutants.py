@@ -1,13 +1,14 @@
 """A sample of the mutations, judged; all of them are `python -m tests.conformance.mutation_sweep`."""
 
 import asyncio
+from collections import defaultdict
 
 import pytest
 from dulcet.tools.conformance.case import registry
-from dulcet.tools.conformance.results import Outcome
+from dulcet.tools.conformance.results import Level, Outcome
 from mutants.mutated import RIGHT
 from mutants.peers import judge_acceptor, judge_requestor
-from mutants.sweep import MUTATIONS, main, sweep_one
+from mutants.sweep import MUTATIONS, main, shown, sweep_one
 
 SAMPLE = (
     "AA-8 knows no reason",
@@ -19,6 +20,12 @@ SAMPLE = (
     "a response behind A-RELEASE-RP",
     "R: a release collision ends with a close",
     "R: P-DATA-TF longer than declared",
+    "items of an A-ASSOCIATE-RQ are looked for by their types",
+    "each context has a message of its own",
+    "a requestor without a maximum length is not served",
+    "a connection that the peer has closed stays open",
+    "R: no maximum length is no length",
+    "R: reserved bytes of A-RELEASE-RP are tested",
 )
 QUICK = {
     "A": (
@@ -58,6 +65,21 @@ def test_the_table_is_of_the_catalogue() -> None:
     for role, mutation in MUTATIONS:
         assert mutation.caught_by
         assert all(role in registry()[id_].roles for id_ in (*mutation.caught_by, *mutation.beside))
+
+
+def test_most_of_each_section_is_shown_to_be_able_to_fail() -> None:
+    """Of what is binding, in each role; robustness has peers of its own (tests of its section)."""
+    seen = shown()
+    sections: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for each in registry().values():
+        for role in each.roles:
+            if each.level is not Level.I and "robust" not in each.tags and "gated" not in each.tags:
+                sections[each.section, role].append((role, each.id) in seen)
+    assert len(sections) == 23
+    few = {
+        where: f"{sum(found)} of {len(found)}" for where, found in sections.items() if 3 * sum(found) < 2 * len(found)
+    }
+    assert not few
 
 
 def test_the_command_tells_what_was_caught(capsys: pytest.CaptureFixture[str]) -> None:

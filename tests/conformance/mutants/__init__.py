@@ -7,6 +7,6 @@ from the catalogue and never from a run. Without a mutation the same two peers a
 - `mutated`: `Mutation`, and the core that has one.
 - `peers`: the SCP, the SCU, and how they are judged.
 - `bytes_of`: PDUs taken apart, changed and put together again.
-- `acceptors`, `requestors`: the mutations.
+- `acceptors`, `requestors`: the mutations; of acceptors, those that are `lenient` and those that are `deaf` apart.
 - `sweep`: all of them against the judge; `python -m tests.conformance.mutation_sweep`.
 """

@@ -1,7 +1,6 @@
 """Mutations of the SCP, each with the cases that must catch it by the catalogue (in strict mode)."""
 
 import time
-from collections.abc import Callable
 
 from dulcet.dul.actions import Actions, Fault
 from dulcet.dul.primitives import CLOSE
@@ -11,10 +10,10 @@ from dulcet.tools.conformance.reading import Item, cut_items
 
 from . import bytes_of as of
 from .bytes_of import ABORT, AC, DATA, RJ, RLRQ, RP, RQ
+from .deaf import DEAF_ACCEPTORS
+from .lenient import LENIENT_ACCEPTORS
 from .mutated import Mutated, Mutation, Rewrite
 
-Test = Callable[[bytes], object]
-"""Of a PDU, true or false."""
 VERIFICATION = frames.VERIFICATION.encode()
 REJECTED = frames.associate_rj(1, 1, 1)
 
@@ -66,7 +65,7 @@ def _stormy(self: Actions, fault: Fault) -> None:
 # ---- what comes ----
 
 
-def _rejected_if(test: Test) -> Rewrite:
+def _rejected_if(test: of.Test) -> Rewrite:
     def into(peer: Mutated, pdu: bytes) -> list[bytes]:
         if pdu[0] == RQ and peer.state == "Sta2" and test(pdu):
             peer.say(REJECTED)
@@ -76,7 +75,7 @@ def _rejected_if(test: Test) -> Rewrite:
     return into
 
 
-def _aborted_if(test: Test) -> Rewrite:
+def _aborted_if(test: of.Test) -> Rewrite:
     def into(peer: Mutated, pdu: bytes) -> list[bytes]:
         if peer.state in ("Sta2", "Sta6") and test(pdu):
             return [frames.pdu(0x47)]  # the core aborts
@@ -85,7 +84,7 @@ def _aborted_if(test: Test) -> Rewrite:
     return into
 
 
-def _ignored_if(test: Test) -> Rewrite:
+def _ignored_if(test: of.Test) -> Rewrite:
     return lambda _peer, pdu: [] if test(pdu) else [pdu]
 
 
@@ -122,7 +121,7 @@ def _completed(type_: int, value: bytes) -> Rewrite:
     return into
 
 
-def _lacks(number: int) -> Test:
+def _lacks(number: int) -> of.Test:
     """Whether a whole command set lacks an element."""
 
     def test(found: bytes) -> bool:
@@ -156,12 +155,6 @@ def _one_pdu_a_segment(_peer: Mutated, data: bytes) -> bytes:
     """What stands behind the first PDU of a segment is lost."""
     end = 6 + int.from_bytes(data[2:6], "big") if len(data) >= 6 else len(data)
     return data[:end]
-
-
-def _whole_or_nothing(peer: Mutated, data: bytes) -> bytes:
-    """A segment that begins in the middle of a PDU, or ends there, is no PDU."""
-    whole = len(data) >= 6 and len(data) >= 6 + int.from_bytes(data[2:6], "big")
-    return data if whole or data[:1] == b"\x47" else b""
 
 
 def _extending(peer: Mutated, data: bytes) -> bytes:
@@ -330,6 +323,19 @@ def _answered_in_any_state(peer: Mutated, found: bytes) -> list[bytes]:
     return [found]
 
 
+_BY_AA_8 = (
+    *(f"S-A-{state}-{event}" for state in ("03", "06", "08") for event in ("03", "04", "06", "13", "19")),
+    *("P-01", "P-02", "P-03", "P-04", "PD-09", "PD-10", "PD-11", "PD-12", "PD-13", "PD-24", "PD-25"),
+    *("RL-03", "RL-04", "AB-05", "AB-08", "AB-11"),
+)
+"""What is answered with A-ABORT by the service provider where an association is, or may be (AA-8)."""
+_BY_AA_1 = (
+    *("S-A-02-03", "S-A-02-04", "S-A-02-10", "S-A-02-12", "S-A-02-13", "S-A-02-19", "P-11", "P-12"),
+    *("RQ-07", "RQ-08", "RQ-09", "RQ-11", "RQ-12", "RQ-13", "RQ-14", "RQ-39", "RQ-40", "RQ-41"),
+    *("NEG-13", "NEG-30", "PD-14", "PD-16", "PD-17", "PD-20", "PD-21", "CMD-12", "CMD-13", "CMD-16"),
+)
+"""What is answered with A-ABORT in the name of the service user, or in Sta2 (AA-1)."""
+
 ACCEPTORS: tuple[Mutation, ...] = (
     # A-ABORT
     Mutation("AA-8 knows no reason", ("S-A-06-13", "S-A-06-06", "AB-11"), {"aa_8": _abort_that_knows_no_reason}),
@@ -348,14 +354,18 @@ ACCEPTORS: tuple[Mutation, ...] = (
         out=of.only(ABORT, lambda _peer, found: pdu(ABORT, found[6:] + b"\0\0")),
     ),
     Mutation("A-ABORT with reserved bytes", ("EM-01",), beside=("S-A-06-13",), out=of.patched(ABORT, 6, b"\1")),
-    Mutation("no A-ABORT in Sta6, and no close", ("S-A-06-13", "S-A-06-19", "P-01", "PD-13"), {"aa_8": _silent}),
+    Mutation("no A-ABORT in Sta6, and no close", _BY_AA_8, {"aa_8": _silent}),
     Mutation("a bare close in the place of A-ABORT", ("S-A-06-13", "S-A-06-03", "EM-20"), {"aa_8": _only_close}),
-    Mutation("no A-ABORT in Sta2, and no close", ("S-A-02-10", "S-A-02-19", "P-11"), {"aa_1": _silent}),
+    Mutation("no A-ABORT in Sta2, and no close", _BY_AA_1, {"aa_1": _silent}),
     Mutation("a bare close in Sta2", ("S-A-02-10", "S-A-02-12"), {"aa_1": _only_close}),
-    Mutation("A-ABORT received does not close", ("S-A-06-16", "AB-04"), {"aa_3": _silent}),
+    Mutation(
+        "A-ABORT received does not close",
+        ("S-A-03-16", "S-A-06-16", "S-A-08-16", "AB-01", "AB-02", "AB-03", "AB-04", "AB-06"),
+        {"aa_3": _silent},
+    ),
     Mutation(
         "A-ABORT received in Sta2 and Sta13 does not close",
-        ("S-A-02-16", "S-A-13-16"),
+        ("S-A-02-16", "S-A-13-16", "AB-09"),
         {"aa_2": lambda self, _cause=None: self.stop_artim()},
     ),
     Mutation(
@@ -366,7 +376,9 @@ ACCEPTORS: tuple[Mutation, ...] = (
     Mutation("a storm of A-ABORTs", ("AB-10", "S-A-13-06"), {"aa_7": _stormy}),
     Mutation("AA-7 is silent", ("S-A-13-06", "S-A-13-19"), {"aa_7": _silent}, artim=4.0),
     Mutation(
-        "AA-6 aborts", ("S-A-13-10", "S-A-13-13"), {"aa_6": lambda self, _pdu: self.outbox.append(frames.abort(2, 2))}
+        "AA-6 aborts",
+        ("S-A-13-03", "S-A-13-04", "S-A-13-10", "S-A-13-12", "S-A-13-13"),
+        {"aa_6": lambda self, _pdu: self.outbox.append(frames.abort(2, 2))},
     ),
     Mutation(
         "garbage is waited for, not answered",
@@ -382,8 +394,8 @@ ACCEPTORS: tuple[Mutation, ...] = (
     Mutation("no ARTIM after A-ABORT", ("T-06",), {"aa_8": _abort_without_artim}),
     Mutation("an ARTIM of a tenth", ("T-01",), artim=0.4, told_artim=4.0),
     # framing
-    Mutation("one PDU a segment", ("P-07",), raw=_one_pdu_a_segment),
-    Mutation("PDUs must come whole", ("P-05", "P-06"), raw=_whole_or_nothing),
+    Mutation("one PDU a segment", ("P-07", "S-A-03-10", "S-A-03-12", "S-A-03-13"), raw=_one_pdu_a_segment),
+    Mutation("PDUs must come whole", ("P-05", "P-06"), raw=of.whole_or_nothing),
     Mutation("byte 2 of PDUs is tested", ("P-08",), into=_aborted_if(lambda found: found[1])),
     Mutation(
         "reserved bytes of A-ASSOCIATE-RQ are tested", ("P-09",), into=_rejected_if(lambda found: any(found[8:10]))
@@ -456,7 +468,7 @@ ACCEPTORS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a transfer syntax never proposed",
-        ("AC-03",),
+        ("AC-03", "NEG-01", "NEG-02"),
         out=of.contexts(lambda _peer, value: _accepted(value, "1.2.840.10008.1.2.4.50") if value[2] == 0 else value),
     ),
     Mutation(
@@ -473,14 +485,14 @@ ACCEPTORS: tuple[Mutation, ...] = (
     Mutation("implementation version name of 17 characters", ("EM-09",), out=_always(0x55, b"V" * 17)),
     Mutation("53H that nobody asked for", ("AC-06", "NEG-14", "EM-10"), out=_always(0x53, b"\0\1\0\1")),
     Mutation("54H that nobody asked for", ("AC-06", "NEG-06", "EM-10"), out=_with(0x54, _uid(VERIFICATION) + b"\1\0")),
-    Mutation("56H that nobody asked for", ("AC-06", "EM-10"), out=_with(0x56, _uid(VERIFICATION) + b"\1")),
+    Mutation("56H that nobody asked for", ("AC-06", "NEG-20", "EM-10"), out=_with(0x56, _uid(VERIFICATION) + b"\1")),
     Mutation("59H that nobody asked for", ("AC-06", "NEG-24", "EM-10"), out=_with(0x59, b"\0\0")),
     Mutation(
         "57H in an A-ASSOCIATE-AC",
         ("AC-06", "NEG-22", "EM-10"),
         out=_with(0x57, _uid(VERIFICATION) + _uid(b"1.2.3") + b"\0\0"),
     ),
-    Mutation("roles answered 1 where 0 was proposed", ("NEG-08", "EM-10"), out=of.user(_all_roles)),
+    Mutation("roles answered 1 where 0 was proposed", ("NEG-08", "NEG-09", "EM-10"), out=of.user(_all_roles)),
     Mutation("a window larger than offered", ("NEG-15", "EM-10"), out=of.user(_larger_window)),
     Mutation("items in decreasing order", ("AC-07", "EM-03"), out=of.items(lambda _peer, found: found[::-1])),
     Mutation(
@@ -514,7 +526,7 @@ ACCEPTORS: tuple[Mutation, ...] = (
         out=lambda _peer, found: [found, frames.release_rp()] if found[0] == RJ else [found],
     ),
     # P-DATA-TF
-    Mutation("only the first PDV of a PDU is read", ("PD-03",), into=_first_pdv),
+    Mutation("only the first PDV of a PDU is read", ("PD-03", "PD-05", "PD-18"), into=_first_pdv),
     Mutation("stray bytes behind the last PDV are not looked at", ("PD-12",), into=_without_rest),
     Mutation(
         "a PDV that overruns is waited for",
@@ -557,12 +569,16 @@ ACCEPTORS: tuple[Mutation, ...] = (
     Mutation("fragments of one message on two contexts", ("EM-13",), out=of.fragments(_mixed)),
     Mutation("P-DATA-TF longer than declared", ("PD-26", "EM-11"), out=_bigger_than_declared),
     # release
-    Mutation("A-RELEASE-RQ is not answered", ("RL-01", "S-A-06-12"), out=of.dropped(RP)),
+    Mutation("A-RELEASE-RQ is not answered", ("RL-01", "RL-02", "RL-06", "RL-07", "S-A-06-12"), out=of.dropped(RP)),
     Mutation("A-RELEASE-RP of length 0", ("EM-02",), out=of.only(RP, lambda _peer, _found: pdu(RP))),
     Mutation("a response behind A-RELEASE-RP", ("RL-08", "EM-19"), out=_after_release),
-    Mutation("A-RELEASE-RQ is answered in any state", ("S-A-02-12", "S-A-13-12"), into=_released_in_any_state),
+    Mutation(
+        "A-RELEASE-RQ is answered in any state", ("S-A-02-12", "S-A-08-12", "S-A-13-12"), into=_released_in_any_state
+    ),
     Mutation("A-ASSOCIATE-RQ is accepted in any state", ("S-A-06-06", "T-12"), into=_accepted_in_any_state),
-    Mutation("requests are answered in any state", ("S-A-02-10", "S-A-13-10"), into=_answered_in_any_state),
+    Mutation(
+        "requests are answered in any state", ("S-A-02-10", "S-A-08-10", "S-A-13-10"), into=_answered_in_any_state
+    ),
     # command sets
     Mutation("command set unsorted", ("CMD-01", "EM-14"), out=of.command(_unsorted)),
     Mutation("command set in Explicit VR", ("EM-14",), out=of.command(_explicit)),
@@ -664,7 +680,13 @@ ACCEPTORS: tuple[Mutation, ...] = (
         ("CMD-30", "CMD-32"),
         into=_aborted_if(lambda found: found[0] == DATA and of.message_of(found).get(0x0100) == 0x0FFF),
     ),
-    Mutation("every request is a success", ("CMD-18", "CMD-19", "CMD-39"), out=_elements(status=0)),
+    Mutation(
+        "every request is a success",
+        ("CMD-18", "CMD-19", "CMD-33", "CMD-36", "CMD-39"),
+        out=_elements(status=0),
+    ),
+    *LENIENT_ACCEPTORS,
+    *DEAF_ACCEPTORS,
     Mutation("a new A-ASSOCIATE-RQ behind A-ASSOCIATE-RJ is accepted", ("T-13",), into=_accepted_in_any_state),
     Mutation("an A-ASSOCIATE-AC of type 08H", ("RQ-01",), out=of.patched(AC, 0, b"\x08")),
     Mutation(

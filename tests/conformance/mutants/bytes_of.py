@@ -9,6 +9,8 @@ from .mutated import Mutated, Rewrite
 
 RQ, AC, RJ, DATA, RLRQ, RP, ABORT = range(1, 8)
 Items = list[Item]
+Test = Callable[[bytes], object]
+"""Of a PDU, true or false."""
 
 
 def only(type_: int, change: Callable[[Mutated, bytes], bytes]) -> Rewrite:
@@ -86,6 +88,12 @@ def fragments(change: Callable[[int, bytes], list[bytes]]) -> Rewrite:
         return change(pdvs[0].context_id, pdvs[0].data) if pdvs and pdvs[0].control == 3 else [pdu]
 
     return rewrite
+
+
+def whole_or_nothing(_peer: Mutated, data: bytes) -> bytes:
+    """A segment that begins in the middle of a PDU, or ends there, is no PDU."""
+    whole = len(data) >= 6 and len(data) >= 6 + int.from_bytes(data[2:6], "big")
+    return data if whole or data[:1] == b"\x47" else b""
 
 
 def proposed(peer: Mutated) -> dict[int, bytes]:

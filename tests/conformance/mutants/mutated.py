@@ -40,6 +40,12 @@ class Mutation:
     """What the judge is told of it, where that is another."""
     tick: bool = True
     """Whether time passes at all."""
+    clings: bool = False
+    """Whether it keeps a connection that the other side has ended."""
+    dials_on: bool = False
+    """Whether it dials on and on where it is refused."""
+    claims: tuple[str, ...] = ()
+    """What its profile says of it besides: fields that are true."""
 
 
 RIGHT = Mutation("none", ())

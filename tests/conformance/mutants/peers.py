@@ -11,6 +11,7 @@ from dulcet.dimse.events import DimseEvent, Request, Response
 from dulcet.dimse.fragments import Memory
 from dulcet.dul.errors import LocalProtocolError
 from dulcet.dul.pdu import AssociateRQ, ProposedContext
+from dulcet.dul.primitives import CONNECT
 from dulcet.dul.transport.aio import AsyncioDriver, connect
 from dulcet.tools.conformance import frames
 from dulcet.tools.conformance.acceptor import AcceptorPeer
@@ -35,12 +36,20 @@ LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UN", b"UT", b"UC"
 LARGE = 40_000
 """Bytes of the data set that the SCU stores, more than the judge takes in one P-DATA-TF."""
 INSTANCE = "1.2.3.4.5"
+REDIAL_SECONDS = 0.1
 
 
-def profile() -> Profile:
-    """What `probe` would have measured of the SCP."""
+def profile(claims: Sequence[str] = ()) -> Profile:
+    """What `probe` would have measured of the SCP, and what is claimed of it besides."""
     classes = {uid: list(SYNTAXES) for uid in CLASSES}
-    return Profile(classes=classes, maximum_length=MAXIMUM_LENGTH, closes_after_rp=False)
+    return Profile(classes=classes, maximum_length=MAXIMUM_LENGTH, **dict.fromkeys(claims, True))  # type: ignore[arg-type]
+
+
+class Clinging(AsyncioDriver[DimseEvent]):
+    """Keeps its side open when the other side has closed."""
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's answer for "stay open"
+        return True
 
 
 # ---- the SCP ----
@@ -51,11 +60,20 @@ async def scp(mutation: Mutation) -> AsyncIterator[int]:
     """The port of an SCP with a mutation."""
     contexts = {uid: SupportedContext(SYNTAXES, scp_role=uid == frames.CT_IMAGE_STORAGE) for uid in CLASSES}
     policy = Policy(contexts, maximum_length=MAXIMUM_LENGTH)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: AsyncioDriver(Mutated(mutation, policy), _perform, server_side=True), "127.0.0.1", 0
-    )
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    kind = Clinging if mutation.clings else AsyncioDriver[DimseEvent]
+    drivers: list[AsyncioDriver[DimseEvent]] = []
+
+    def driver() -> AsyncioDriver[DimseEvent]:
+        drivers.append(kind(Mutated(mutation, policy), _perform, server_side=True))
+        return drivers[-1]
+
+    server = await asyncio.get_running_loop().create_server(driver, "127.0.0.1", 0)
+    try:
+        async with server:
+            yield server.sockets[0].getsockname()[1]
+    finally:
+        for each in drivers:
+            each.abort()
 
 
 def _perform(driver: AsyncioDriver[DimseEvent], events: list[DimseEvent]) -> None:
@@ -122,6 +140,11 @@ class Scu:
         return Dialled(asyncio.ensure_future(self._associate(host, port, aet)), case)
 
     async def _associate(self, host: str, port: int, aet: str) -> None:
+        while not await self._dial(host, port, aet) and self._mutation.dials_on:
+            await asyncio.sleep(REDIAL_SECONDS)
+
+    async def _dial(self, host: str, port: int, aet: str) -> bool:
+        """One association; whether there was a connection."""
         thing = Mutated(self._mutation, None)
         loop = asyncio.get_running_loop()
         contexts = (
@@ -131,10 +154,18 @@ class Scu:
         thing.exchange.associate(AssociateRQ(aet, "MUTANT", contexts), loop.time())
         thing.fill(loop.time())
         try:
-            driver = await connect(thing, (host, port), self._went_on, connect_seconds=2.0)
+            if self._mutation.clings:
+                thing.outbox.remove(CONNECT)
+                _, driver = await loop.create_connection(lambda: Clinging(thing, self._went_on), host, port)
+            else:
+                driver = await connect(thing, (host, port), self._went_on, connect_seconds=2.0)
         except OSError:
-            return
-        await driver.wait_closed()
+            return False
+        try:
+            await driver.wait_closed()
+        finally:
+            driver.abort()
+        return True
 
     def _went_on(self, driver: AsyncioDriver[DimseEvent], events: list[DimseEvent]) -> None:
         thing: Mutated = driver.thing  # type: ignore[assignment]
@@ -225,4 +256,6 @@ async def _judge(peer: Subject, made: Settings, ids: Sequence[str]) -> list[Resu
 def settings(mutation: Mutation) -> Settings:
     """Of one judgement."""
     artim = mutation.artim if mutation.told_artim is None else mutation.told_artim
-    return Settings(strict=True, robust=True, artim=artim, settle=0.05, trigger_seconds=4.0, profile=profile())
+    return Settings(
+        strict=True, robust=True, artim=artim, settle=0.05, trigger_seconds=4.0, profile=profile(mutation.claims)
+    )

@@ -1,6 +1,6 @@
 """Mutations of the SCU, each with the cases that must catch it by the catalogue (in strict mode)."""
 
-from dulcet.dul.actions import Actions
+from dulcet.dul.actions import Actions, Fault
 from dulcet.dul.primitives import CLOSE
 from dulcet.tools.conformance import commands, frames
 from dulcet.tools.conformance.frames import item, pdu
@@ -108,12 +108,74 @@ def _reserved_context(_peer: Mutated, value: bytes) -> bytes:
     return frames.patched(value, 2, b"\xff")
 
 
+def _without_reason(self: Actions, _fault: Fault) -> None:
+    Actions.aa_8(self, Fault(0, "whatever"))
+
+
 def _without_abort(self: Actions, _cause: object) -> None:
     self.outbox.append(CLOSE)
 
 
 def _priority(_peer: Mutated, elements: commands.Elements) -> dict[int, commands.Value]:
     return {**elements, 0x0700: 7} if 0x0700 in elements else dict(elements)
+
+
+_BY_AA_8 = (
+    *(f"S-R-05-{event}" for event in ("06", "10", "12", "13", "19")),
+    *(f"S-R-{state}-{event}" for state in ("06", "07", "08", "09") for event in ("03", "04", "06", "19")),
+    *(f"S-R-11-{event}" for event in ("03", "04", "06", "10", "12", "19")),
+    *("S-R-06-13", "P-01", "P-02", "PD-09", "PD-10", "PD-11", "PD-12", "PD-13"),
+    *("AC-21", "AC-22", "RJ-05", "RJ-06", "RL-05", "AB-05", "AB-08", "AB-11"),
+)
+"""What a requestor answers with A-ABORT by the service provider (AA-8)."""
+
+
+def _is_unsolicited(found: bytes) -> bool:
+    inside = [each.value for each in cut_items(found[74:]) if each.type == 0x50] if found[0] == AC else []
+    return any(sub.type in (0x53, 0x54, 0x59) for value in inside for sub in cut_items(value))
+
+
+def _closing_if(test: of.Test) -> Rewrite:
+    def into(peer: Mutated, found: bytes) -> list[bytes]:
+        if not test(found):
+            return [found]
+        peer.close()
+        return []
+
+    return into
+
+
+def _is_unlimited(found: bytes) -> bool:
+    return found[0] == AC and frames.maximum_length(0) in found
+
+
+def _tests_rejected(found: bytes) -> bool:
+    """Whether a context that is rejected has what is no transfer syntax of ours."""
+    answers = [each.value for each in cut_items(found[74:]) if each.type == 0x21] if found[0] == AC else []
+    ours = (frames.IMPLICIT.encode(), frames.EXPLICIT.encode())
+    return any(
+        value[2] and [sub.value for sub in cut_items(value[4:])] not in ([ours[0]], [ours[1]]) for value in answers
+    )
+
+
+def _one_syntax(_peer: Mutated, value: bytes) -> bytes:
+    return value[:4] + of.joined(list(cut_items(value[4:]))[:1])
+
+
+def _ample(_peer: Mutated, found: list[Item]) -> list[Item]:
+    return [Item(0x51, b"\0\1\0\0") if each.type == 0x51 else each for each in found]
+
+
+def _is_unpleasant(found: bytes) -> bool:
+    """Whether a response is no success."""
+    return found[0] == DATA and of.message_of(found).get(0x0900, 0) != 0
+
+
+def _answering(_peer: Mutated, found: bytes) -> list[bytes]:
+    """A response to nothing, of a status that does not exist, behind each request."""
+    if found[0] != DATA or of.message_of(found).get(0x0100) != 0x30:
+        return [found]
+    return [found, commands.response(found[10], commands.echo_elements(99), 0x1234)]
 
 
 REQUESTORS: tuple[Mutation, ...] = (
@@ -187,13 +249,25 @@ REQUESTORS: tuple[Mutation, ...] = (
     # how it reacts
     Mutation("R: A-ASSOCIATE-RJ is answered with A-ABORT", ("S-R-05-04", "RJ-03"), into=_aborting(RJ, "Sta5")),
     Mutation("R: A-ASSOCIATE-RJ does not close", ("S-R-05-04", "RJ-03", "RJ-04"), {"ae_4": lambda _self, _pdu: None}),
-    Mutation("R: A-ABORT received does not close", ("S-R-06-16", "AB-04"), {"aa_3": lambda _self, _pdu: None}),
-    Mutation("R: no A-ABORT", ("S-R-06-03", "S-R-05-06"), {"aa_8": lambda _self, _fault: None}),
+    Mutation(
+        "R: A-ABORT received does not close",
+        ("S-R-05-16", "S-R-06-16", "S-R-07-16", "S-R-09-16", "S-R-11-16", "AB-01", "AB-02", "AB-03", "AB-04"),
+        {"aa_3": lambda _self, _pdu: None},
+    ),
+    Mutation("R: no A-ABORT", _BY_AA_8, {"aa_8": lambda _self, _fault: None}),
     Mutation("R: a bare close in the place of A-ABORT", ("S-R-06-03", "S-R-05-06"), {"aa_8": _without_abort}),
-    Mutation("R: its patience ends with a bare close", ("T-10", "T-11"), {"aa_1": _without_abort}),
+    Mutation(
+        "R: its patience ends with a bare close",
+        ("T-10", "T-11", "RL-13", "CMD-25", "CMD-27", "CMD-29"),
+        {"aa_1": _without_abort},
+    ),
     Mutation("R: A-RELEASE-RQ in Sta6 is passed over", ("RL-09", "S-R-06-12"), into=_ignoring(RLRQ, "Sta6")),
     Mutation("R: a release collision is passed over", ("RL-10", "S-R-07-12"), into=_ignoring(RLRQ, "Sta7")),
-    Mutation("R: a release collision ends with a close", ("RL-10", "S-R-07-12"), into=_closing_at(RLRQ, "Sta7")),
+    Mutation(
+        "R: a release collision ends with a close",
+        ("RL-10", "RL-11", "RL-12", "S-R-07-12"),
+        into=_closing_at(RLRQ, "Sta7"),
+    ),
     Mutation("R: A-RELEASE-RP after a collision does not close", ("RL-10", "S-R-11-13"), into=_ignoring(RP, "Sta11")),
     Mutation("R: P-DATA-TF in Sta7 aborts", ("RL-15", "S-R-07-10"), into=_aborting(DATA, "Sta7")),
     Mutation("R: A-RELEASE-RP does not close", ("S-R-07-13",), {"ar_3": lambda _self, _pdu: None}),
@@ -207,7 +281,7 @@ REQUESTORS: tuple[Mutation, ...] = (
         ("AC-09",),
         into=lambda peer, found: [pdu(0x47)] if found[0] == AC and found[10:42] != peer.request[10:42] else [found],
     ),
-    Mutation("R: all contexts are taken as accepted", ("AC-13", "AC-14", "AC-15"), into=_any_context),
+    Mutation("R: all contexts are taken as accepted", ("AC-11", "AC-13", "AC-14", "AC-15"), into=_any_context),
     Mutation(
         "R: any application context will do",
         ("AC-16",),
@@ -219,6 +293,61 @@ REQUESTORS: tuple[Mutation, ...] = (
     ),
     Mutation("R: any response is a success", ("CMD-23", "CMD-24"), into=_any_response),
     Mutation("R: byte 2 of PDUs is tested", ("P-08",), into=lambda _peer, found: [pdu(0x47)] if found[1] else [found]),
+    Mutation("R: A-ASSOCIATE-AC is passed over", ("S-R-05-03", "AC-08"), into=_ignoring(AC, "Sta5")),
+    Mutation(
+        "R: AA-6 aborts",
+        ("S-R-13-03", "S-R-13-04", "S-R-13-10", "S-R-13-12", "S-R-13-13"),
+        {"aa_6": lambda self, _pdu: self.outbox.append(frames.abort(2, 2))},
+    ),
+    Mutation("R: AA-7 is silent", ("S-R-13-06", "S-R-13-19"), {"aa_7": lambda _self, _fault: None}, artim=4.0),
+    Mutation(
+        "R: A-ABORT received in Sta13 does not close",
+        ("S-R-13-16", "AB-09"),
+        {"aa_2": lambda self, _cause=None: self.stop_artim()},
+    ),
+    Mutation(
+        "R: a connection that the peer has closed stays open",
+        ("S-R-05-17", "S-R-06-17", "S-R-07-17", "S-R-11-17"),
+        clings=True,
+        artim=6.0,
+        tick=False,
+    ),
+    Mutation("R: it dials on and on where it is refused", ("S-R-04-17",), dials_on=True),
+    Mutation("R: PDUs must come whole", ("P-05", "P-06"), raw=of.whole_or_nothing),
+    Mutation(
+        "R: reserved bytes of A-ASSOCIATE-AC are tested",
+        ("P-09", "AC-09"),
+        into=lambda _peer, found: [pdu(0x47)] if found[0] == AC and any(found[8:10]) else [found],
+    ),
+    Mutation(
+        "R: reserved bytes of A-RELEASE-RP are tested",
+        ("RL-02",),
+        into=lambda _peer, found: [pdu(0x47)] if found[0] == RP and any(found[6:]) else [found],
+    ),
+    Mutation("R: A-RELEASE-RP of any length", ("RL-05",), into=of.only(RP, lambda _peer, _found: frames.release_rp())),
+    Mutation(
+        "R: the syntax of a rejected context is tested",
+        ("AC-10",),
+        into=lambda _peer, found: [pdu(0x47)] if _tests_rejected(found) else [found],
+    ),
+    Mutation("R: the maximum length is not looked at", ("AC-18", "AC-19", "PD-26", "EM-11"), into=of.user(_ample)),
+    Mutation("R: the first transfer syntax of several is taken", ("AC-21",), into=of.contexts(_one_syntax)),
+    Mutation("R: sub-items it has not asked for end the connection", ("AC-20",), into=_closing_if(_is_unsolicited)),
+    Mutation(
+        "R: a window it has not offered ends nothing and begins nothing",
+        ("NEG-19",),
+        into=lambda _peer, found: [] if _is_unsolicited(found) else [found],
+        tick=False,
+    ),
+    Mutation("R: no maximum length is no length", ("PD-27",), into=_closing_if(_is_unlimited)),
+    Mutation(
+        "R: a response that is no success is waited out",
+        ("CMD-26",),
+        into=lambda _peer, found: [] if _is_unpleasant(found) else [found],
+        tick=False,
+    ),
+    Mutation("R: AA-8 knows no reason", ("AB-11", "S-R-06-03"), {"aa_8": _without_reason}),
+    Mutation("R: it responds to nothing", ("EM-16",), beside=("PD-27",), out=_answering),
     Mutation("R: A-ABORT of source 1", ("AB-07", "EM-02"), out=of.patched(ABORT, 8, b"\1")),
 )
 """In the order of the catalogue."""

@@ -30,7 +30,7 @@ for _id, _rule in RULES.items():
             _id,
             slug_of(_rule.title),
             _rule.title,
-            "AR",
+            _rule.roles,
             _rule.level,
             _rule.clauses,
             ordinary,

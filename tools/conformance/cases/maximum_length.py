@@ -127,6 +127,7 @@ async def _(trial: "Trial") -> None:
     level="M",
     clause=LIMIT,
     rule="P-DATA-TF of any length",
+    why="0 is lawful (D.1): who gets no further with it than to the association is failed, whatever it does instead.",
 )
 async def _(trial: "Trial") -> None:
     await _ask_for_data(trial, 0)
@@ -136,12 +137,17 @@ async def _ask_for_data(trial: "Trial", limit: int) -> None:
     """Let the peer send what it has, and look at the lengths of its P-DATA-TF."""
     subs = [frames.maximum_length(limit), frames.implementation_class(), frames.version_name()]
     trial.exchange.expected = trial.case.expects(trial.variant)
+    image = await _stored(trial) if trial.role == "A" else None
+    before = len(trial.links)
     try:
         if trial.role == "R":
             await trial.drive("Sta7", user=frames.user_information(*subs))
         else:
-            await _take_all(trial, subs)
-    except Undriven:
+            await _take_all(trial, subs, image)
+    except Undriven as reason:
+        if not limit and len(trial.links) > before and not _went_on(trial):
+            trial.exchange.seen = tuple(trial.track.trace)
+            trial.fail(f"told that nothing limits it, it does not go on: {reason}")
         if not any(token.kind == "A" for token in trial.track.trace):
             raise
         trial.grade(Reaction.INFO, "it aborts instead")
@@ -152,18 +158,33 @@ async def _ask_for_data(trial: "Trial", limit: int) -> None:
     trial.check(not limit or longest <= limit, f"a P-DATA-TF of {longest} bytes, {limit} at most")
 
 
-async def _take_all(trial: "Trial", subs: Sequence[bytes]) -> None:
-    """Of an acceptor: the responses to a C-ECHO and a C-FIND, and an image back that was stored before.
+def _went_on(trial: "Trial") -> bool:
+    """Whether a requestor has asked for something, once it was told; or nobody has told it yet."""
+    asked = any(pdu.type == 0x04 for pdu in trial.track.pdus)
+    return not trial.track.sent_bytes or (trial.role == "R" and asked)
+
+
+async def _stored(trial: "Trial") -> data_sets.Image:
+    """A large image, which an acceptor has taken where it takes images.
+
+    Raises:
+        Undriven: it does not take it.
+    """
+    image = data_sets.new_image(LARGE)
+    if not trial.profile.lacks("storage"):
+        await operations.associate(trial, "storage")
+        _complete(await operations.responses(trial, operations.store(trial, 1, image)), "the C-STORE-RQ")
+        await operations.leave(trial)
+    return image
+
+
+async def _take_all(trial: "Trial", subs: Sequence[bytes], image: data_sets.Image) -> None:
+    """Of an acceptor: the responses to a C-ECHO and a C-FIND, and the image back that it has taken.
 
     Raises:
         Undriven: one of them does not come.
     """
     needs = [need for need in ("find", "get", "storage") if not trial.profile.lacks(need)]
-    image = data_sets.new_image(LARGE)
-    if "storage" in needs:
-        await operations.associate(trial, "storage")
-        _complete(await operations.responses(trial, operations.store(trial, 1, image)), "the C-STORE-RQ")
-        await operations.leave(trial)
     roles = [operations.storage_role()] if "get" in needs and "storage" in needs else []
     await operations.associate(trial, "verification", *needs, user=frames.user_information(*subs, *roles))
     ids = {need: 2 * number + 3 for number, need in enumerate(needs)}

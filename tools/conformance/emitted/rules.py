@@ -13,6 +13,8 @@ class Rule:
     """What holds of whatever the peer sends."""
     level: Level
     clauses: tuple[str, ...]
+    roles: str = "AR"
+    """Of the peers that send what it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ RULES = {
                    "PS3.8 9.3.4", "PS3.8 Table 9-21", "PS3.8 Table 9-26"),
     "EM-03": _must("items in increasing order of type, their lengths nest exactly, nothing trails", "PS3.8 9.3.1"),
     "EM-04": _must("UIDs of at most 64 characters, without leading zeros or padding", "PS3.8 F.1", "PS3.5 9.1"),
-    "EM-05": _must("AE titles of 16 characters of the G0 set, not blank", "PS3.8 Table 9-11"),
+    # Of an A-ASSOCIATE-RQ alone: those fields of an A-ASSOCIATE-AC are not to be tested (Table 9-17).
+    "EM-05": Rule("AE titles of 16 characters of the G0 set, not blank", Level.M, ("PS3.8 Table 9-11",), "R"),
     "EM-06": _must("protocol version has bit 0", "PS3.8 Table 9-11", "PS3.8 Table 9-17"),
     "EM-07": _must("context IDs odd and unique; one abstract syntax and transfer syntaxes proposed, one accepted",
                    "PS3.8 7.1.1.13", "PS3.8 9.3.2.2", "PS3.8 Table 9-18"),
