@@ -13,7 +13,7 @@ from dulcet.services.verification import Verification
 from dulcet.tools.conformance.acceptor import AcceptorPeer
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.requestor import RequestorPeer
-from dulcet.tools.conformance.results import Outcome, Result, RunResult
+from dulcet.tools.conformance.results import Outcome, Result, RunResult, TriggerRun
 from dulcet.tools.conformance.runner import Runner, new_run
 from dulcet.tools.conformance.settings import Settings
 from dulcet.tools.conformance.trigger import Command
@@ -85,6 +85,47 @@ def judged_requestor(command: Command, ids: Sequence[str], **more: object) -> Ru
         made = settings(**more)
         run = new_run("test", "R", made)
         async with RequestorPeer(made, command) as peer:
+            await Runner(peer, made, run).run([registry()[id_] for id_ in ids])
+        return run
+
+    return asyncio.run(play())
+
+
+class Calling:
+    """A trigger that calls a function of (host, port, called title) in a thread."""
+
+    chooses_title = True
+    description = "a function"
+
+    def __init__(self, call: Callable[[str, int, str], object]) -> None:
+        self._call = call
+
+    async def pull(self, host: str, port: int, aet: str, _case: str) -> "Called":
+        return Called(asyncio.ensure_future(asyncio.to_thread(self._call, host, port, aet)))
+
+
+class Called:
+    """A call under way."""
+
+    def __init__(self, task: "asyncio.Future[object]") -> None:
+        self._task = task
+
+    async def ended(self) -> str:
+        await asyncio.wait([self._task])
+        return f"the call ended: {self._task.exception()}"
+
+    async def finish(self, seconds: float) -> TriggerRun:
+        done, _ = await asyncio.wait([self._task], timeout=seconds)
+        return TriggerRun(("call",), 0 if done else None, str(self._task.exception()) if done else "")
+
+
+def judged_call(call: Callable[[str, int, str], object], ids: Sequence[str], **more: object) -> RunResult:
+    """Cases against a requestor in this process."""
+
+    async def play() -> RunResult:
+        made = settings(**more)
+        run = new_run("test", "R", made)
+        async with RequestorPeer(made, Calling(call)) as peer:
             await Runner(peer, made, run).run([registry()[id_] for id_ in ids])
         return run
 

@@ -16,12 +16,10 @@ from dulcet.tools.conformance.commands import STUDY_ROOT_FIND, STUDY_ROOT_GET
 from dulcet.tools.conformance.endings import Skip
 from dulcet.tools.conformance.profile import Profile
 from dulcet.tools.conformance.reading import read
-from dulcet.tools.conformance.requestor import RequestorPeer
-from dulcet.tools.conformance.results import Health, Outcome, RunResult, TriggerRun
-from dulcet.tools.conformance.runner import Runner, new_run
+from dulcet.tools.conformance.results import Health, Outcome, RunResult
 from dulcet.tools.conformance.selecting import select
 from dulcet.tools.log import Log
-from peers import ARTIM, apart, judged, judged_by_script, only, read_pdu, settings
+from peers import ARTIM, apart, judged, judged_by_script, judged_call, only, read_pdu
 from pydicom.data import get_testdata_file
 
 from dulcet import SCP, SCU, Archive, AssociationError, Entity, Verification
@@ -80,43 +78,6 @@ def test_our_archive_is_robust(tmp_path: Path) -> None:
     assert not told(run)
     notes = [event.words for each in run.results for event in each.exchanges[0].events if event.kind == "note"]
     assert any("not measured" in words for words in notes)
-
-
-class Calling:
-    """A trigger that calls a function of (host, port, called title) in a thread."""
-
-    chooses_title = True
-    description = "a function"
-
-    def __init__(self, call: Callable[[str, int, str], object]) -> None:
-        self._call = call
-
-    async def pull(self, host: str, port: int, aet: str, _case: str) -> "Called":
-        return Called(asyncio.ensure_future(asyncio.to_thread(self._call, host, port, aet)))
-
-
-class Called:
-    def __init__(self, task: "asyncio.Future[object]") -> None:
-        self._task = task
-
-    async def ended(self) -> str:
-        await asyncio.wait([self._task])
-        return f"the call ended: {self._task.exception()}"
-
-    async def finish(self, seconds: float) -> TriggerRun:
-        done, _ = await asyncio.wait([self._task], timeout=seconds)
-        return TriggerRun(("call",), 0 if done else None, str(self._task.exception()) if done else "")
-
-
-def judged_call(call: Callable[[str, int, str], object], wanted: list[str], **more: object) -> RunResult:
-    async def play() -> RunResult:
-        made = settings(**more)
-        run = new_run("test", "R", made)
-        async with RequestorPeer(made, Calling(call)) as peer:
-            await Runner(peer, made, run).run([registry()[id_] for id_ in wanted])
-        return run
-
-    return asyncio.run(play())
 
 
 def echo(host: str, port: int, aet: str) -> None:

@@ -137,7 +137,9 @@ async def _ask_for_data(trial: "Trial", limit: int) -> None:
     """Let the peer send what it has, and look at the lengths of its P-DATA-TF."""
     subs = [frames.maximum_length(limit), frames.implementation_class(), frames.version_name()]
     trial.exchange.expected = trial.case.expects(trial.variant)
-    image = await _stored(trial) if trial.role == "A" else None
+    image = data_sets.new_image(LARGE)
+    if trial.role == "A" and not trial.profile.lacks("storage"):
+        await _give(trial, image)
     before = len(trial.links)
     try:
         if trial.role == "R":
@@ -164,18 +166,15 @@ def _went_on(trial: "Trial") -> bool:
     return not trial.track.sent_bytes or (trial.role == "R" and asked)
 
 
-async def _stored(trial: "Trial") -> data_sets.Image:
-    """A large image, which an acceptor has taken where it takes images.
+async def _give(trial: "Trial", image: data_sets.Image) -> None:
+    """Store an image, on an association of its own.
 
     Raises:
-        Undriven: it does not take it.
+        Undriven: no final response comes.
     """
-    image = data_sets.new_image(LARGE)
-    if not trial.profile.lacks("storage"):
-        await operations.associate(trial, "storage")
-        _complete(await operations.responses(trial, operations.store(trial, 1, image)), "the C-STORE-RQ")
-        await operations.leave(trial)
-    return image
+    await operations.associate(trial, "storage")
+    _complete(await operations.responses(trial, operations.store(trial, 1, image)), "the C-STORE-RQ")
+    await operations.leave(trial)
 
 
 async def _take_all(trial: "Trial", subs: Sequence[bytes], image: data_sets.Image) -> None:
