@@ -293,7 +293,12 @@ REQUESTORS: tuple[Mutation, ...] = (
     ),
     Mutation("R: any response is a success", ("CMD-23", "CMD-24"), into=_any_response),
     Mutation("R: byte 2 of PDUs is tested", ("P-08",), into=lambda _peer, found: [pdu(0x47)] if found[1] else [found]),
-    Mutation("R: A-ASSOCIATE-AC is passed over", ("S-R-05-03", "AC-08"), into=_ignoring(AC, "Sta5")),
+    Mutation(
+        "R: A-ASSOCIATE-AC is waited for without end",
+        ("S-R-05-03", "AC-08", "AC-12", "AC-17"),
+        into=_ignoring(AC, "Sta5"),
+        tick=False,
+    ),
     Mutation(
         "R: AA-6 aborts",
         ("S-R-13-03", "S-R-13-04", "S-R-13-10", "S-R-13-12", "S-R-13-13"),
@@ -307,7 +312,7 @@ REQUESTORS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "R: a connection that the peer has closed stays open",
-        ("S-R-05-17", "S-R-06-17", "S-R-07-17", "S-R-11-17"),
+        ("S-R-05-17", "S-R-06-17", "S-R-07-17", "S-R-11-17", "S-R-13-17"),
         clings=True,
         artim=6.0,
         tick=False,
