@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from dulcet.tools.conformance.case import registry
+from dulcet.tools.conformance.exits import Exit, exit_code
 from dulcet.tools.conformance.profile import Profile, load, text
 from dulcet.tools.conformance.results import Outcome
 from peers import ARTIM, apart, judged, only, told
@@ -48,6 +49,7 @@ def test_a_peer_that_cannot_be_made_to_is_not_judged(command: list[str], words: 
         run = judged(port, ["S-A-07-13"], profile=profile, trigger_seconds=0.5)
     assert only(run).outcome is Outcome.UNDRIVEN
     assert only(run).reason.startswith(words)
+    assert exit_code(run) is Exit.UNREACHABLE  # where nothing at all could be judged
 
 
 def test_the_command_stands_in_the_profile(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ MEANINGS = {
     Exit.PASSED: "no unexpected failure",
     Exit.FAILED: "unexpected failures",
     Exit.USAGE: "the command line makes no sense",
-    Exit.UNREACHABLE: "the peer cannot be reached, or not even an ordinary association works",
+    Exit.UNREACHABLE: "the peer cannot be reached, not even an ordinary association works, or no case could be driven",
     Exit.PEER_DOWN: "the peer is dead, or was blocked",
     Exit.TESTER_ERROR: "a fault of the tester",
     Exit.DRIFT: "only unexpected passes, or failures in another manner than the baseline's",
@@ -38,4 +38,7 @@ def exit_code(run: RunResult) -> Exit:
         return Exit.PEER_DOWN
     if run.failed:
         return Exit.FAILED
+    outcomes = {each.outcome for each in run.results}
+    if Outcome.UNDRIVEN in outcomes and outcomes <= {Outcome.UNDRIVEN, Outcome.SKIPPED}:
+        return Exit.UNREACHABLE  # nothing was seen of the peer that could be judged
     return Exit.DRIFT if run.drifted else Exit.PASSED
