@@ -14,6 +14,7 @@ from typing import Any
 import live_pynetdicom_normalized
 import live_pynetdicom_queries
 import live_pynetdicom_query
+from live_pynetdicom_pause import steady
 from pydicom import dcmread
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.pdu import A_ASSOCIATE_RJ
@@ -40,9 +41,17 @@ def tls(options: dict[str, Any], kind: int) -> SSLContext | None:
     return context
 
 
+class Steady(AE):
+    """An application entity whose associations lose no response to themselves; see `live_pynetdicom_pause`."""
+
+    def associate(self, *arguments: Any, **more: Any) -> Any:
+        """Request an association."""
+        return steady(super().associate(*arguments, **more))
+
+
 def entity(options: dict[str, Any]) -> AE:
     """An application entity with the limits that were asked for."""
-    ae = AE(ae_title=options.get("title", "PYNETDICOM"))
+    ae = Steady(ae_title=options.get("title", "PYNETDICOM"))
     ae.maximum_pdu_size = options.get("maximum_length", 16384)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = options.get("seconds", 10)
     return ae

@@ -1,0 +1,39 @@
+"""A pause of pynetdicom's reactor that is one.
+
+Before a request is sent the thread that looks for messages is paused; but it tells so before it waits, and then, on
+a busy machine, may look once more while the response comes, take it for a request, and drop it. The request is then
+never answered, and after its time-out the association is aborted.
+"""
+
+import threading
+import time
+from typing import Any
+
+SECONDS = 10.0
+"""For the thread to come to its pause; one that has ended never does."""
+
+
+class _Checkpoint(threading.Event):
+    """The event that lets the reactor pass; who clears it goes on when the reactor has found it cleared."""
+
+    _found = False
+
+    def clear(self) -> None:
+        self._found = False
+        super().clear()
+        until = time.monotonic() + SECONDS
+        while not self._found and time.monotonic() < until:
+            time.sleep(0.001)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        while not super().wait(0.001):
+            self._found = True
+        return True
+
+
+def steady(association: Any) -> Any:
+    """The association, with such a pause."""
+    if association.is_established:
+        association._reactor_checkpoint = _Checkpoint()
+        association._reactor_checkpoint.set()
+    return association
