@@ -72,8 +72,10 @@ def fragment(
 
 
 def _is_flat(dataset: object) -> TypeGuard[bytes | memoryview]:
-    """Whether it is plain bytes, or a view of some, as long as it says."""
-    return type(dataset) is bytes or (type(dataset) is memoryview and dataset.format == "B" and dataset.contiguous)
+    """Whether it is plain bytes, or a view of some, whose length is that of its bytes."""
+    if type(dataset) is memoryview:
+        return dataset.format == "B" and dataset.ndim == 1 and dataset.contiguous
+    return type(dataset) is bytes
 
 
 def _buffers(dataset: "ReadableBuffer | Iterable[ReadableBuffer]") -> "Iterable[ReadableBuffer]":

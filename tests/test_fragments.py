@@ -158,6 +158,13 @@ def test_buffers_of_other_items_are_bytes() -> None:
     assert [len(pdv.data) for pdv in fragment(1, b"ab", [words], 12)] == [2, 6, 2]
 
 
+@pytest.mark.parametrize("shape", [(4, 2), (2, 2, 2)])
+def test_a_view_of_several_dimensions_is_as_long_as_its_bytes(shape: tuple[int, ...]) -> None:
+    """`len` counts its rows: a P-DATA-TF of that length would be followed by bytes that are no PDU."""
+    rows = memoryview(b"data set").cast("B", shape)
+    assert pieces(list(fragment(1, b"ab", rows, 0)))[-1] == (1, LAST, b"data set")
+
+
 @given(
     st.binary(min_size=1, max_size=60).map(lambda half: half + half),
     st.none() | st.binary(min_size=1, max_size=200) | st.lists(st.binary(max_size=30), max_size=12).filter(any),

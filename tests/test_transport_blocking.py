@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from dulcet.dul.primitives import CLOSE
+from dulcet.dul.ranges import LONGEST_SECONDS
 from dulcet.dul.transport.blocking import BlockingDriver
 from transport_toys import Flood, Lines, flood_bytes
 
@@ -336,6 +337,16 @@ def test_deadline_ends_the_wait() -> None:
         driver.turn(0)
         thing.deadline = time.monotonic() + 0.1
         assert driver.turn(LIMIT) == ["due"]
+
+
+def test_a_wait_of_years() -> None:
+    """The longest that settings allow is more than poll() takes at once."""
+    ours, peer = socket.socketpair()
+    with peer, BlockingDriver.over(Lines(deadline=time.monotonic() + LONGEST_SECONDS), ours) as driver:
+        driver.turn(0)
+        peer.sendall(b"hello\n")
+        assert driver.turn() == ["hello"]
+        assert driver.turn(0.01) == []
 
 
 def test_wake_before_and_in_the_wait() -> None:

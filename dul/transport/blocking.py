@@ -41,6 +41,8 @@ VECTORS = 64
 """Buffers one system call takes (IOV_MAX is 1024 on Linux, 16 is all POSIX promises)."""
 ROUNDS = 8
 """Writes before looking whether the peer said something, however fast it reads."""
+LONGEST_WAIT = 86400.0
+"""Seconds of one wait: poll() takes milliseconds as a C int, which is 24 days. A longer one is several turns."""
 NOWHERE: Address = ("", 0)
 """No address to connect to."""
 
@@ -197,7 +199,8 @@ class BlockingDriver(Generic[E]):
             until = now + timeout
         self._register()
         ready = 0
-        for descriptor, event in self._poll.poll(None if until is None else max(0.0, until - now) * 1000):
+        seconds = LONGEST_WAIT if until is None else min(max(0.0, until - now), LONGEST_WAIT)
+        for descriptor, event in self._poll.poll(seconds * 1000):
             if self._wake_pipe is not None and descriptor == self._wake_pipe[0]:
                 os.read(descriptor, 1 << 16)  # a pipe holds no more
             else:
