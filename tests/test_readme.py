@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from bench.cases import CASES
 from dulcet.tools import cli, table
+from dulcet.tools.conformance.case import registry
 from dulcet.tools.exit_codes import ExitCode
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +131,10 @@ def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README)
     assert links
     assert not [link for link in links if not link.startswith("https://") and not (ROOT / link).exists()]
+
+
+def test_as_many_cases_as_are_told() -> None:
+    assert f"\n{len(registry())} cases, as an acceptor and as a requestor" in README
 
 
 def test_the_benchmark_runs() -> None:

@@ -82,3 +82,8 @@ def test_variants_that_differ_are_told_one_by_one() -> None:
 def test_a_rule_is_told_in_words_and_explained() -> None:
     assert record(registry()["EM-06"])["expected"] == "protocol version has bit 0"
     assert "  expected CLOSE, after anything" in explanation(registry()["ROB-20"])
+
+
+@pytest.mark.parametrize(("id_", "cells"), [("S-A-06-13", "Evt13 in Sta6"), ("PD-18", "Sta6"), ("AB-09", "Evt16")])
+def test_cells_are_told_as_far_as_there_are_some(id_: str, cells: str) -> None:
+    assert f"  cells    {cells}" in explanation(registry()[id_])

@@ -110,6 +110,22 @@ def test_a_requestors_trace_is_replayed(tmp_path: Path, capsys: pytest.CaptureFi
     assert "as recorded: PASS" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("id_", ["rl-02", "RL-02"])
+def test_an_option_of_the_commands_that_judge(id_: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--repro of either role is the command of that name, with what was said of peer and clocks (catalogue 4.3)."""
+    told = []
+    with our_scp() as port:
+        for words in (["repro", id_, "127.0.0.1", str(port)], ["acceptor", "127.0.0.1", str(port), "--repro", id_]):
+            assert command.main([*words, "--calling", "ME", "--settle", "0.05", "--repeat", "2"]) == Exit.PASSED
+            told.append([line for line in capsys.readouterr().out.splitlines() if "A-ASSOCIATE" in line])
+            assert any("01 A-ASSOCIATE-RQ" in line for line in told[-1])
+    assert len(told[0]) == len(told[1])
+    dial = [sys.executable, "-m", "dulcet", "echoscu", "-q", "-aec", "{aet}", "-ta", "1", "-td", "1"]
+    requestor = ["requestor", "--repro", id_, "--settle", "0.05", "--", *dial, "{host}", "{port}"]
+    assert command.main(requestor) == Exit.PASSED
+    assert "PASS (M): " in capsys.readouterr().out
+
+
 def test_nobody_there_is_not_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = traced(wrong_peer_run(), tmp_path)["S-A-06-13"]
     assert command.main(["repro", path, "127.0.0.1", "1"]) == Exit.UNREACHABLE

@@ -86,7 +86,7 @@ def explanation(case: Case) -> list[str]:
         f"  clauses  {'; '.join(case.clauses)}",
     ]
     if case.states or case.events:
-        lines.append(f"  cells    {' '.join(case.events)} in {' '.join(case.states)}")
+        lines.append(f"  cells    {' in '.join(filter(None, map(' '.join, (case.events, case.states))))}")
     lines.append(f"  expected {case.allowed}")
     if case.tags:
         lines.append(f"  tags     {', '.join(case.tags)}")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..exit_codes import ExitCode, Failure
-from . import arguments, baseline, reports
+from . import arguments, baseline, reports, repro
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
@@ -36,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
         split = words.index("--")
         words, command = words[:split], words[split + 1 :]
     options = parser(name).parse_intermixed_args(words)
+    if name != "both" and options.repro:
+        return repro.main(_once_more(name, options, command))
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
     by_hand = name != "acceptor" and options.manual
@@ -56,6 +58,20 @@ def main(argv: Sequence[str]) -> int:
         check_target(settings.host, confirmed=options.target_confirmed)
     again = " ".join(["dulcet conformance", name, *_without_selectors(words, options), "{id}", *_shown(command)])
     return Session(options, settings, roles, again).run(chosen, command)
+
+
+def _once_more(name: str, options: argparse.Namespace, command: Sequence[str]) -> list[str]:
+    """The words of the command `repro`, for a case that is named by --repro."""
+    words = ["repro", options.repro]
+    if name == "acceptor":
+        words += [options.host, str(options.port), "--role=A"]
+    else:
+        words += [f"--listen={options.listen}", f"--listen-host={options.listen_host}", "--role=R"]
+    for option in ("called", "calling", "profile", "react", "settle", "artim", "repeat"):
+        if (value := getattr(options, option)) is not None:
+            words.append(f"--{option}={value}")
+    words += ["--strict"] * options.strict + ["--target-confirmed"] * options.target_confirmed
+    return [*words, "--", *command] if command else words
 
 
 def _without_selectors(words: Sequence[str], options: argparse.Namespace) -> list[str]:
@@ -236,6 +252,8 @@ def parser(name: str) -> argparse.ArgumentParser:
             default=60.0,
             help="for somebody to make the peer dial (%(default)s)",
         )
+    if name != "both":
+        made.add_argument("--repro", metavar="ID", help="only this case, told step by step, as `repro` does")
     _common(made)
     return made
 
