@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -265,6 +266,24 @@ def test_a_browser_that_says_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyP
                 writer.close()
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0"])
+def test_who_listens_on_every_address_is_dialled_by_name(host: str) -> None:
+    """0.0.0.0 is no address that anybody else could dial."""
+    told: list[str] = []
+
+    async def play() -> tuple[str, str]:
+        page = Page(1, told.append, 5.0)
+        async with page.serving(host):
+            await page.pull(host, 11112, "DC-RJ-03", "RJ-03")
+            return page.url, await fetched(page.url)
+
+    url, page = asyncio.run(play())
+    name = socket.gethostname()
+    assert urlsplit(url).hostname == name.lower()
+    assert f"<dd>{name}</dd>" in page
+    assert told[0].startswith(f"RJ-03: make the peer connect to {name} port 11112, ")
 
 
 def test_the_command_with_an_operator() -> None:

@@ -7,6 +7,7 @@ open on any screen next to the device. When the run is over it is given out once
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -66,6 +67,7 @@ class Page:
 
     async def pull(self, host: str, port: int, aet: str, case: str) -> "_Asked":
         """Say what to dial."""
+        host = dialled(host)
         title = registry()[case].title if case in registry() else "an ordinary association, before and after the cases"
         self._asking = {"host": host, "port": str(port), "aet": aet, "case": f"{case}: {title}"}
         self._until = time.monotonic() + self._seconds
@@ -89,10 +91,10 @@ class Page:
         Raises:
             OSError: nothing can be listened on there.
         """
-        server = await asyncio.start_server(self._answer, host, 0, limit=LONGEST_REQUEST)
+        server = await asyncio.start_server(self._answer, host, 0, family=socket.AF_INET, limit=LONGEST_REQUEST)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+            self.url = f"http://{dialled(host)}:{port}/"
             yield
             self._over = True
             if self._watched:
@@ -144,6 +146,11 @@ class _Asked(Asked):
     async def finish(self, seconds: float) -> None:
         """The conversation is over."""
         self._page.answered()
+
+
+def dialled(host: str) -> str:
+    """Where others reach what listens on a host: who listens on all addresses of this machine is called by its name."""
+    return socket.gethostname() if host in ("", "0.0.0.0") else host  # noqa: S104  # nothing is bound here
 
 
 def _row(result: Result) -> str:
