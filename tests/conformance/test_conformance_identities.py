@@ -49,8 +49,24 @@ def test_fields_become_asterisks_and_nothing_else_changes() -> None:
         frames.associate_rq(user=frames.user_identity(2, NAME, PASSCODE)),
         frames.associate_rq(user=user(frames.item(0x58, b"\2"), frames.item(0x58, b"\2\0\0"), frames.item(0x58, NAME))),
         frames.associate_rq(user=user(frames.item(0x58, b"\2\0" + frames.counted(NAME), length=300))),
+        frames.associate_rq(user=user(frames.item(0x58, IDENTITY[4:], length=8))),
+        frames.associate_rq(user=user(frames.item(0x58, IDENTITY[4:], length=3))),
+        frames.associate_rq(user=frames.item(0x50, IDENTITY, length=2)),
+        frames.associate_rq(user=user(frames.item(0x51, bytes(4) + IDENTITY, length=400))),
     ],
-    ids=["short", "long", "trailing", "overruns its parent", "no parent", "cut", "item too long"],
+    ids=[
+        "short",
+        "long",
+        "trailing",
+        "overruns its parent",
+        "no parent",
+        "cut",
+        "item too long",
+        "item too short",
+        "item without room for a field",
+        "its header is cut",
+        "behind what is too long",
+    ],
 )
 def test_what_does_not_nest_is_struck_out_rather_too_much(broken: bytes) -> None:
     found = identities.masked(broken)

@@ -2,15 +2,16 @@
 
 Of the user identity sub-items 58H (A-ASSOCIATE-RQ) and 59H (-AC) the primary field, the secondary field and the
 server-response become as many `*`; every length stays, so that what is told and drawn of a PDU stays true. The bytes
-are taken in any pieces. Where lengths do not nest, rather too much is struck out: a field that overruns its sub-item,
-and a sub-item that overruns its parent, to the end of what they claim.
+are taken in any pieces. Where lengths in the user information do not nest, nobody knows where an identity ends: then
+all the rest of the PDU is struck out.
 """
 
 from collections.abc import Generator
 
 _READ, _KEEP, _HIDE = range(3)
-_Steps = Generator[tuple[int, int], bytes, int]
-"""How many bytes come next, and what becomes of them; those of a `_READ` are sent in, and are few."""
+_Steps = Generator[tuple[int, int], bytes, bool]
+"""How many bytes come next, and what becomes of them; those of a `_READ` are sent in, and are few. At the end whether
+the lengths nested."""
 _FIXED = 68
 """Bytes of an A-ASSOCIATE-RQ or -AC in front of its items (PS3.8 Tables 9-11, 9-17)."""
 _USER_INFORMATION = 0x50
@@ -60,44 +61,45 @@ def _pdus() -> _Steps:
             yield from _some(length, _KEEP)
 
 
-def _items(room: int) -> _Steps:
-    """The items in so many bytes; by how much a secret one overruns them."""
+def _items(room: int, *, within: bool = False) -> _Steps:
+    """The items in so many bytes; `within` the user information all of them must nest, elsewhere its own must."""
     while room >= 4:
         head = yield 4, _READ
         length = int.from_bytes(head[2:], "big")
         size = min(length, room - 4)
         room -= 4 + size
-        beyond = 0
+        nested = size == length or not within
         if head[0] == _USER_INFORMATION:
-            beyond = yield from _items(size)
+            nested = yield from _items(size, within=True)
         elif head[0] in _SECRETS:
-            yield from _fields(size, *_SECRETS[head[0]])
-            beyond = length - size
+            nested = (yield from _fields(size, *_SECRETS[head[0]])) and size == length
         else:
-            yield from _some(size, _KEEP)
-        hidden = min(beyond, room)
-        yield from _some(hidden, _HIDE)
-        room -= hidden
-        if beyond > hidden:
-            return beyond - hidden
+            yield from _some(size, _KEEP if nested else _HIDE)
+        if not nested:
+            yield from _some(room, _HIDE)
+            return False
     yield from _some(room, _KEEP)
-    return 0
+    return not (within and room)
 
 
 def _fields(room: int, front: int, fields: int) -> _Steps:
     front = min(front, room)
     yield from _some(front, _KEEP)
     room -= front
-    while fields and room >= 2:
+    for _ in range(fields):
+        if room < 2:
+            yield from _some(room, _HIDE)
+            return False
         length = int.from_bytes((yield 2, _READ), "big")
         size = min(length, room - 2)
         yield from _some(size, _HIDE)
         room -= 2 + size
-        fields -= 1
+        if size < length:
+            return False
     return (yield from _some(room, _HIDE))
 
 
 def _some(count: int, what: int) -> _Steps:
     if count:
         yield count, what
-    return 0
+    return True
