@@ -92,6 +92,22 @@ def test_a_post_makes_the_peer_dial_and_its_password_is_not_told() -> None:
     assert "pass" not in " ".join(told.command)
 
 
+def test_a_server_elsewhere_is_told_a_host_that_it_can_dial() -> None:
+    asked: list[str] = []
+
+    def note(_path: str, body: str, _authorization: str) -> tuple[int, str]:
+        asked.append(body)
+        return 200, "noted"
+
+    async def pull(place: str) -> None:
+        posted = await HttpTrigger(f"http://{place}/", "{host} {port}").pull("0.0.0.0", 11112, "DC-RJ-03", "RJ-03")
+        await posted.finish(20.0)
+
+    with server(note) as place:
+        asyncio.run(pull(place))
+    assert asked == [f"{socket.gethostname()} 11112"]
+
+
 def test_what_the_server_says_is_recorded_and_not_judged() -> None:
     def dial(_path: str, body: str, _authorization: str) -> tuple[int, str]:
         title, port = body.split()

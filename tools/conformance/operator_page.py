@@ -15,7 +15,7 @@ from html import escape
 
 from .case import registry
 from .results import Result
-from .trigger import Asked
+from .trigger import Asked, dialled
 
 REFRESH_SECONDS = 1
 """After which a browser asks again."""
@@ -146,11 +146,6 @@ class _Asked(Asked):
     async def finish(self, seconds: float) -> None:
         """The conversation is over."""
         self._page.answered()
-
-
-def dialled(host: str) -> str:
-    """Where others reach what listens on a host: who listens on all addresses of this machine is called by its name."""
-    return socket.gethostname() if host in ("", "0.0.0.0") else host  # noqa: S104  # nothing is bound here
 
 
 def _row(result: Result) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -81,6 +82,11 @@ def filled(word: str, values: Mapping[str, str]) -> str:
     return word
 
 
+def dialled(host: str) -> str:
+    """Where others reach what listens on a host: who listens on all addresses of this machine is called by its name."""
+    return socket.gethostname() if host in ("", "0.0.0.0") else host  # noqa: S104  # nothing is bound here
+
+
 class Running:
     """A command at work."""
 
@@ -140,7 +146,7 @@ class Operator:
 
     async def pull(self, host: str, port: int, aet: str, case: str) -> "Asked":
         """Say what to dial."""
-        self._tell(f"{case}: make the peer connect to {host} port {port}, called AE title {aet}")
+        self._tell(f"{case}: make the peer connect to {dialled(host)} port {port}, called AE title {aet}")
         return Asked(self._seconds)
 
 

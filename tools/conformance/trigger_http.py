@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..exit_codes import ExitCode, Failure
 from .results import TriggerRun
-from .trigger import KEPT_OUTPUT, filled
+from .trigger import KEPT_OUTPUT, dialled, filled
 
 CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 CONNECT_SECONDS = 10.0
@@ -44,7 +44,7 @@ class HttpTrigger:
 
     async def pull(self, host: str, port: int, aet: str, case: str) -> "Posted":
         """Ask the server."""
-        values = {"host": host, "port": str(port), "aet": aet, "case": case}
+        values = {"host": dialled(host), "port": str(port), "aet": aet, "case": case}
         return Posted(urlsplit(filled(self._url, values)), filled(self._body, values).encode())
 
 
