@@ -41,7 +41,11 @@ Event = AssociationEvent | PDataIndication
 
 @value
 class Timeouts:
-    """How long this end waits, in seconds. A drip of bytes that make no PDU extends none of them. None: for ever."""
+    """How long this end waits, in seconds. A drip of bytes that make no PDU extends none of them. None: for ever.
+
+    Raises:
+        LocalProtocolError: one of them is no time to wait.
+    """
 
     connect: float | None = 10.0
     """For the transport connection to open (Sta4)."""

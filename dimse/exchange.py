@@ -25,7 +25,7 @@ from ..acse.events import Aborted, Initiator, Rejected, Released
 from ..dul.errors import LocalProtocolError
 from ..dul.pdu import PDV, AssociateRQ
 from ..dul.primitives import Output, PDataIndication
-from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH, check_maximum_length
+from ..dul.ranges import MINIMUM_MAXIMUM_LENGTH, check_maximum_length, check_seconds
 from . import messages
 from .errors import CommandSetError
 from .events import CancelRequested, DimseEvent, Ending, Request, Response
@@ -72,7 +72,7 @@ class Exchange:
         maximum_send_length: longest P-DATA-TF to send, where the peer would take more; 0 leaves it to the peer.
 
     Raises:
-        LocalProtocolError: a maximum length that has no room for a fragment.
+        LocalProtocolError: seconds that are none, a maximum length that has no room for a fragment.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Exchange:
         dimse_seconds: float | None = 300.0,
         maximum_send_length: int = 0,
     ) -> None:
+        check_seconds("dimse_seconds", dimse_seconds, for_ever=True)
         check_maximum_length("maximum_send_length", maximum_send_length)
         self.association = association
         association.hold_release = True

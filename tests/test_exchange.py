@@ -478,6 +478,7 @@ def test_mistakes_are_told_before_anything_changes() -> None:
         (lambda: theirs.thing.respond(1, echo(8).response(0xFF00), None, 0.0), "no pending status"),
         (lambda: theirs.thing.release(0.0), "only the association-requestor"),
         (lambda: talking(maximum_send_length=7), "maximum_send_length=7: "),
+        (lambda: talking(dimse_seconds=0), "dimse_seconds=0: seconds expected, above 0 .*, or None for ever"),
         (lambda: Exchange(Association(POLICY)).request(1, echo(), None, 0.0), "no association"),
         (lambda: Exchange(Association(requestor=True)).release(0.0), "Sta1"),
     ]

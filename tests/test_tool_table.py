@@ -45,6 +45,17 @@ def test_no_such_state(tool: Tool) -> None:
     assert "there is no state 'Sta14': Sta1 to Sta13 expected" in ran.err
 
 
+@pytest.mark.parametrize("name", ["table", "manual"])
+def test_help_has_an_example_a_line(tool: Tool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whole, so that each can be copied, however narrow the terminal."""
+    monkeypatch.setenv("COLUMNS", "30")
+    ran = tool(name, "--help")
+    examples = ran.out.partition("\nexamples:\n")[2].splitlines()
+    assert ran.code == 0
+    assert len(examples) >= 2
+    assert all(line.startswith(f"  dulcet {name}") for line in examples)
+
+
 def test_json(tool: Tool) -> None:
     table = json.loads(tool("table", "--json").out)
     assert table.keys() == {"states", "events", "cells"}

@@ -26,7 +26,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         "dulcet manual",
         description="Make manual pages, an HTML reference or shell completion from the options the tools have.",
-        epilog="examples: dulcet manual man ~/.local/share/man/man1      dulcet manual html > options.html",
+        epilog="examples:\n  dulcet manual man ~/.local/share/man/man1\n  dulcet manual html > options.html",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")

@@ -35,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "dulcet table",
         description="Show the DICOM upper layer state table (PS3.8 Table 9-10) that this program runs on.",
-        epilog="examples: dulcet table        dulcet table Sta6        dulcet table --mermaid > upper-layer.mmd",
+        epilog="examples:\n  dulcet table\n  dulcet table Sta6\n  dulcet table --mermaid > upper-layer.mmd",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("state", nargs="?", metavar="STATE", help="show what can happen in this state, Sta1 to Sta13")
