@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..acse.association import Timeouts
 from ..dul.errors import LocalProtocolError
+from ..dul.ranges import LONGEST_SECONDS
 from ..services.entity import Entity
 from ..services.errors import AssociationError
 from ..services.scu import SCU, LiveAssociation
@@ -22,7 +23,7 @@ FAMILIES = {"4": 2, "6": 10, "auto": 0}
 """-i4, -i6, -i0 as `socket.AF_INET`, `AF_INET6`, `AF_UNSPEC`."""
 MOST_OF_AN_IDENTITY = 0x10000
 """Bytes read of a file with a user identity: more than its sub-item holds (PS3.7 D.3.3.7), whatever the file is."""
-FOR_EVER = 1e9
+FOR_EVER = LONGEST_SECONDS
 """Seconds where no limit is wanted and a number must be given."""
 
 
