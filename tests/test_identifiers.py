@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 from data_sets import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, element, nested
-from dulcet.services.identifiers import IdentifierError, decode, encode
+from dulcet.services.identifiers import MAXIMUM_ELEMENTS, IdentifierError, decode, encode
 from pydicom.dataset import Dataset
 
 SYNTAXES = [IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED]
@@ -150,6 +150,13 @@ def test_depth_of_sequences_that_say_their_length() -> None:
         inner = b"\x40\x00\x00\x01SQ\x00\x00" + len(item).to_bytes(4, "little") + item
     with pytest.raises(IdentifierError, match="64"):
         decode(inner, EXPLICIT)
+
+
+def test_a_flood_of_elements_is_not_decoded() -> None:
+    """Each takes forty times the eight bytes it had, and time in which nobody else is answered."""
+    flood = element((0x0009, 0x1000), "LO") * (MAXIMUM_ELEMENTS + 1)
+    with pytest.raises(IdentifierError, match=r"^the data set has more than 250000 elements$"):
+        decode(flood, EXPLICIT)
 
 
 def test_a_deflate_bomb() -> None:

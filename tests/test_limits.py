@@ -7,6 +7,7 @@ from dulcet.acse.association import Timeouts
 from dulcet.dimse import command_set, exchange, fragments
 from dulcet.dul import pdu, upper_layer
 from dulcet.dul.transport.listen import Listener
+from dulcet.services import identifiers
 from dulcet.services.scp import SCP
 from dulcet.services.storage import dataset_prefix, incoming
 
@@ -31,6 +32,7 @@ def test_counts() -> None:
     assert pdu.MAXIMUM_CONTEXTS == 128
     assert fragments.MAXIMUM_EMPTY_FRAGMENTS == 64
     assert dataset_prefix.MAXIMUM_DEPTH == 64
+    assert identifiers.MAXIMUM_ELEMENTS == 250_000
     assert upper_layer.GARBAGE_LIMIT == 2  # three A-ABORTs with the first one
     assert exchange.PERFORMED_LIMIT == 16
     assert exchange.OPEN_LIMIT == 1024

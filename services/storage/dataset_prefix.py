@@ -158,7 +158,8 @@ class _Walk:
                 return self.found
             if self.step(header) and len(self.found) == len(self.tags):
                 return self.found
-        raise DataSetError(f"more than {maximum_elements} elements before {show(self.last)}")
+        where = "" if self.last == _NO_TAG else f" before {show(self.last)}"
+        raise DataSetError(f"has more than {maximum_elements} elements{where}")
 
     def step(self, header: Header) -> bool:
         """Pass one header; True if it was a wanted element."""
