@@ -224,7 +224,7 @@ def test_what_could_not_be_driven_next_to_others_is_run_again_alone() -> None:
 @pytest.mark.parametrize("known", [False, True])
 def test_a_suspect_is_given_longer_unless_it_is_known_to_fail_so(known: bool) -> None:
     """Whatever it answers comes a little late, as on a busy machine."""
-    late = 0.5
+    late = 1.0
 
     async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
