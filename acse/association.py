@@ -311,7 +311,7 @@ class Association:
                 if self.agreement is not None:  # else it came right behind an A-ASSOCIATE-AC we aborted for
                     events.append(primitive)
             else:
-                events += self._event(primitive, before, now)
+                events += self._event(primitive, now)
         if self._refused is not None:
             events.append(Rejected(self._refused.pdu, self._refused.why))
             self._refused = None
@@ -323,7 +323,7 @@ class Association:
             self._wait(now)
         return events
 
-    def _event(self, primitive: Primitive, before: str, now: float) -> list[Event]:
+    def _event(self, primitive: Primitive, now: float) -> list[Event]:
         match primitive:
             case AAssociateIndication(request):
                 return self._answer(request, now)
@@ -342,9 +342,9 @@ class Association:
             case AReleaseConfirmation() if self.requestor or not self._collision:
                 return [Released()]
             case AAbortIndication(source, reason):
-                return [Aborted(Initiator.PEER_USER, source, reason, "A-ABORT received", before)]
+                return [Aborted(Initiator.PEER_USER, source, reason, "A-ABORT received", self._layer.ended_in)]
             case APAbortIndication(source, reason, cause):
-                return [Aborted(self._blame(source), source, reason, cause, before)]
+                return [Aborted(self._blame(source), source, reason, cause, self._layer.ended_in)]
         return []  # AR-10's confirmation: our own answer is still owed, and `answer_release` tells the end
 
     def _no_request(self, ended_by: Initiator) -> Aborted:

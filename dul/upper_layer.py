@@ -78,6 +78,8 @@ _BLIND = ("AA-1", "AA-6", "AA-7", "AA-8")
 """Actions that answer a PDU without looking at its content."""
 _UNCONNECTED = ("Sta1", "Sta4")
 """The states without a transport connection: bytes that a driver still brings are of a connection that is gone."""
+_ENDED = ("Sta1", "Sta13")
+"""The states in which there is no association any more."""
 _ROWS = {name: row.trigger for name, row in MACHINE.events.items()}
 _LABELS = {cell: action.name for cell, action in SPEC.cells.items()}
 _JUDGEMENT: dict[str, dict[int, tuple[str, Fault | None]]] = {
@@ -114,7 +116,7 @@ class UpperLayer:
         actions: class of the 28 actions.
     """
 
-    __slots__ = ("_actions", "_garbage", "_p_data_limit", "_stream", "_trace")
+    __slots__ = ("_actions", "_garbage", "_p_data_limit", "_stream", "_trace", "ended_in")
 
     def __init__(
         self,
@@ -131,6 +133,8 @@ class UpperLayer:
         self._stream = Stream()
         self._trace = trace
         self._garbage = 0
+        self.ended_in = "Sta1"
+        """The state that was left last for Sta13 or Sta1, which after several PDUs in one input nothing else tells."""
 
     def announce(self, maximum_length: int) -> None:
         """Set the longest P-DATA-TF that is taken, bytes of PDU-length; 0 is unlimited (PS3.8 D.1)."""
@@ -357,8 +361,12 @@ class UpperLayer:
         actions = self._actions
         state = actions.state
         _ROWS[event](actions, *argument)
-        if actions.state == "Sta1":
-            self._forget()
+        following = actions.state
+        if following != state:
+            if following in _ENDED and state != "Sta13":
+                self.ended_in = state
+            if following == "Sta1":
+                self._forget()
         if self._trace is not None:
             self._trace(actions.now, state, event, _LABELS[event, state], actions.state, count)
 

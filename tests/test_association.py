@@ -297,7 +297,7 @@ def test_request_and_abort_in_one_piece(policy: Policy | None) -> None:
     end = acceptor("Sta2", policy=policy)
     *before, event = end.hear(RQ, Abort(0, 0))
     assert before == ([] if policy else [Requested(RQ)])
-    assert event == Aborted(Initiator.PEER_USER, 0, 0, "A-ABORT received", "Sta2")
+    assert event == Aborted(Initiator.PEER_USER, 0, 0, "A-ABORT received", "Sta3")
     assert end.names() == ["close"]
     with pytest.raises(LocalProtocolError, match="Sta1"):
         end.thing.reject(AssociateRJ(1, 1, 1), 0.0)
@@ -391,6 +391,20 @@ def test_who_aborted_when_both_did(end: Callable[..., End], state: str) -> None:
     (event,) = one.hear(GARBAGE, Abort(2, 2))
     assert (event.initiator, event.reason) == (Initiator.LOCAL_PROVIDER, 1)
     assert one.names() == ["A-ABORT", "close"]
+
+
+def test_the_state_of_an_abort_is_that_in_which_it_happened() -> None:
+    """Not that in which the bytes were begun, which came with a release request in front."""
+    for pdu, source in ((DATA, 2), (Abort(0, 0), 0)):
+        for pieces in ((ReleaseRQ(), pdu), (ReleaseRQ(),)):
+            end = acceptor("Sta6")
+            end.thing.hold_release = True
+            told = end.hear(*pieces)
+            if len(pieces) == 1:
+                told += end.hear(pdu)
+            _, aborted = told
+            assert isinstance(aborted, Aborted)
+            assert (aborted.source, aborted.state) == (source, "Sta8")
 
 
 def test_garbage_in_sta13_is_not_answered_for_ever() -> None:
