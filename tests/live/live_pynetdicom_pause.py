@@ -9,20 +9,18 @@ import threading
 import time
 from typing import Any
 
-SECONDS = 10.0
-"""For the thread to come to its pause; one that has ended never does."""
-
 
 class _Checkpoint(threading.Event):
-    """The event that lets the reactor pass; who clears it goes on when the reactor has found it cleared."""
+    """The event that lets the reactor pass; who clears it goes on when the reactor has found it cleared, or ended."""
 
-    _found = False
+    def __init__(self, reactor: threading.Thread) -> None:
+        super().__init__()
+        self._reactor, self._found = reactor, False
 
     def clear(self) -> None:
         self._found = False
         super().clear()
-        until = time.monotonic() + SECONDS
-        while not self._found and time.monotonic() < until:
+        while not self._found and self._reactor.is_alive():
             time.sleep(0.001)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -34,6 +32,6 @@ class _Checkpoint(threading.Event):
 def steady(association: Any) -> Any:
     """The association, with such a pause."""
     if association.is_established:
-        association._reactor_checkpoint = _Checkpoint()
+        association._reactor_checkpoint = _Checkpoint(association)  # which is that thread
         association._reactor_checkpoint.set()
     return association
