@@ -72,7 +72,7 @@ class Connection:
         self._caller: Caller | None = None
         self._waiting: deque[Operation] = deque()
         self._current: Operation | None = None
-        self._woken = asyncio.Event()  # of what takes answers out of the pool
+        self._woken: asyncio.Event | None = None  # of what takes answers out of the pool, once there was something
         self._task: asyncio.Task[None] | None = None  # that of the current operation, if it is one of the event loop
         self._invoked: dict[int, asyncio.Future[Response]] = {}
         self._aborting = False
@@ -154,7 +154,8 @@ class Connection:
                 for operation in (self._current, *self._waiting):
                     if operation is not None and operation.request.message_id == message_id:
                         operation.cancelled = True
-                self._woken.set()
+                if self._woken is not None:
+                    self._woken.set()
             case Rejected() | Released() | Aborted():
                 self._over(event)
 
@@ -263,6 +264,7 @@ class Connection:
         if isinstance(answers, messages.Response | Reply):
             self._respond(operation, answers)
             return
+        self._woken = self._woken or asyncio.Event()  # 1 KiB that an idle association need not have
         taken = batches(answers, self._woken, self._server.work if blocking else None)
         try:
             async for batch in taken:
