@@ -1,6 +1,7 @@
 """The benchmark itself: its arithmetic, its turns, its chart, and one quick run. Nothing here judges a speed."""
 
 import json
+import os
 import shutil
 from contextlib import contextmanager
 from xml.etree import ElementTree
@@ -81,6 +82,22 @@ def test_rounds_take_turns_and_begin_with_another_each_time():
     assert found.figures == {"a": [1.0] * 3, "b": [1.0] * 3}
     assert found.missing == {"c": "nobody is not installed"}
     assert opened == []
+
+
+@pytest.mark.parametrize(
+    ("turns", "apart", "shared"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_those_who_take_turns_share_a_processor(turns, apart, shared):
+    before = os.sched_getaffinity(0)
+    seen = []
+
+    @contextmanager
+    def looking(_place):
+        yield lambda: float(seen.append(len(os.sched_getaffinity(0))) or 1)
+
+    measure(Case("key", "words", "/s", {"a": looking}, rounds=1, turns=turns), None, apart=apart)
+    assert seen == [1 if shared else len(before)]
+    assert os.sched_getaffinity(0) == before
 
 
 def test_the_table_has_a_line_for_each_goal_and_for_who_has_none():

@@ -19,6 +19,9 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", metavar="KEY,…", help=f"these cases: {', '.join(CASES)}; none: - ")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each case")
     parser.add_argument("--quick", action="store_true", help="rough figures: short measurements")
+    parser.add_argument(
+        "--apart", action="store_true", help="on whatever processors, also where server and client take turns"
+    )
     parser.add_argument("--curves", action="store_true", help="how cost grows with sizes and numbers")
     parser.add_argument("--micro", action="store_true", help="what the parts of the core cost")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
@@ -45,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     written: dict[str, object] = {}
     begin = time.monotonic()
     with Place(quick=asked.quick) as place:
-        outcomes = [measure(CASES[key], place, asked.rounds, say) for key in asked.keys]
+        outcomes = [measure(CASES[key], place, asked.rounds, say, apart=asked.apart) for key in asked.keys]
         if outcomes:
             print(report.table(outcomes))
             written |= report.record(outcomes)

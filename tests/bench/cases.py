@@ -185,6 +185,7 @@ CASES: dict[str, Case] = {
             "echo", "SCP: C-ECHO, one association", "/s",
             pressed("echo", *DROPPED, PLAIN_DCMTK, PYNETDICOM, ORTHANC, *BARES, SINK),
             [*both(DCMTK.name, 0.9, 1.2, 2.0), Goal(ME, PYNETDICOM.name, 60), Goal(UV, PYNETDICOM.name, 60)],
+            turns=True,
         ),
         Case(
             "associate-8", "SCP: associate + echo + release, 8 clients", "/s",
@@ -197,16 +198,19 @@ CASES: dict[str, Case] = {
             "associate-1", "SCP: associate + echo + release, 1 client", "/s",
             pressed("echo", *DROPPED, PYNETDICOM, ORTHANC, *BARES, SINK, messages=1),
             both(DCMTK.name, 0.5, 0.9, 1.2),
+            turns=True,
         ),
         Case(
             "store-38k", "SCP: 38 KiB objects, dropped", "/s",
             pressed("store", *DROPPED, PLAIN_DCMTK, SINK, bytes=38 * KIB),
             both(DCMTK.name, 1.0, 1.0, 1.5),
+            turns=True,
         ),
         Case(
             "store-512k", "SCP: 512 KiB objects, dropped", "/s",
             pressed("store", *DROPPED, PLAIN_DCMTK, PYNETDICOM, SINK, bytes=512 * KIB),
             [*both(DCMTK.name, 1.0, 1.3), *near_the_wire()],
+            turns=True,
         ),
         Case(
             "store-32m", "SCP: 32 MiB objects, dropped", "/s",
@@ -218,6 +222,7 @@ CASES: dict[str, Case] = {
             named(lambda of: kept(("--durability", "crash-safe"), of, FILES, 512 * KIB), DULCET, UVLOOP)
             | named(lambda of: kept(("-B",), of, FILES, 512 * KIB), DCMTK),
             both(DCMTK.name, 1.5, 1.5),
+            turns=True,
         ),
         Case(
             "files-durable", "SCP: 512 KiB objects to files, durable", "/s",
