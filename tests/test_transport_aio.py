@@ -42,8 +42,8 @@ class Wanted:
 class Serving:
     """A listener whose one thing a test gives."""
 
-    def __init__(self, thing: Lines, **options: Any) -> None:
-        self.thing, self.wanted = thing, Wanted()
+    def __init__(self, thing: Lines, wanted: Wanted | None = None, **options: Any) -> None:
+        self.thing, self.wanted = thing, wanted or Wanted()
         self.driver = AsyncioDriver(thing, self.wanted, server_side=True, **options)
         self.listener = Listener(lambda peer, overloaded: self.driver, bind("127.0.0.1"))
 
@@ -278,6 +278,23 @@ def test_a_deadline_that_closes_comes_before_the_bytes(run: Run) -> None:
             assert await reader.read() == b""
             writer.close()
             assert serving.wanted.heard == ["offered", "due"]
+
+    run(main())
+
+
+def test_who_is_told_may_flush_what_ends_the_connection(run: Run) -> None:
+    async def main() -> None:
+        class Hasty(Wanted):
+            def __call__(self, driver: AsyncioDriver[str], events: list[str]) -> None:
+                super().__call__(driver, events)
+                driver.flush()
+
+        async with Serving(Lines(), Hasty()) as serving:
+            reader, writer = await asyncio.open_connection(*serving.address)
+            writer.write(b"bye\n")
+            assert (await reader.read()).endswith(b"bye\n")
+            assert (serving.wanted.heard, serving.driver.open) == (["offered", "bye"], False)
+            writer.close()
 
     run(main())
 
