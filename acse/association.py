@@ -266,7 +266,7 @@ class Association:
         events = [] if deadline is None or now < deadline else self.tick(now)
         state = layer.state
         primitives = layer.receive(data, now)
-        if state == "Sta6" == layer.state:  # nothing but data came: no cell leads from Sta6 elsewhere and back
+        if state == layer.state == "Sta6":  # nothing but data came: no cell leads from Sta6 elsewhere and back
             if primitives and self._patience is not None:
                 self._patience = now + self._idle
             return primitives  # type: ignore[return-value]  # P-DATA indications; and no tick tells of an end in Sta6

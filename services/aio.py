@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..dimse.status import Status
 from ..dul.items import ExtendedNegotiation, RoleSelection
+from ..dul.ranges import LONGEST_SECONDS
 from ..dul.transport.aio import connect
 from .association_aio import LiveAssociation
 from .contexts import Proposable, proposed
@@ -79,7 +80,7 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
                 tls=settings.tls,
                 server_hostname=settings.server_hostname,
                 family=settings.family,
-                connect_seconds=settings.timeouts.connect or 1e9,
+                connect_seconds=settings.timeouts.connect or LONGEST_SECONDS,
                 write_seconds=settings.write_seconds,
             )
         except OSError as error:
@@ -87,13 +88,14 @@ class SCU(QueryUser["Awaitable[RetrieveResult]", "AsyncIterator[Dataset]"]):
         live.carry(driver)
         try:
             await live.run(_resumed(steps))
-        except BaseException as error:
+        except AssociationAborted as error:
             await live.abort()
-            if not isinstance(error, AssociationAborted):
-                raise
             seconds, tls = settings.timeouts.connect, settings.tls is not None
             made = not_made(error, peer, None, connect_seconds=seconds, tls=tls)
             raise made from made.__cause__
+        except BaseException:  # a cancellation, too: the peer is not left with half an association
+            await live.abort()
+            raise
         return live
 
     # ---- how this form makes what the service modules tell ----

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..dimse.exchange import Exchange
 from ..dimse.status import Status
 from ..dul.items import ExtendedNegotiation, RoleSelection
+from ..dul.ranges import LONGEST_SECONDS
 from ..dul.transport.blocking import BlockingDriver
 from .association import LiveAssociation
 from .contexts import Proposable, proposed
@@ -86,7 +87,7 @@ class SCU(QueryUser["RetrieveResult", "Iterator[Dataset]"]):
             tls=settings.tls,
             server_hostname=settings.server_hostname,
             family=settings.family,
-            connect_seconds=settings.timeouts.connect or 1e9,
+            connect_seconds=settings.timeouts.connect or LONGEST_SECONDS,
             write_seconds=settings.write_seconds,
         )
         live = LiveAssociation(driver, exchange, serving)

@@ -13,6 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+@pytest.fixture(autouse=True, scope="module")
+def made_anew() -> None:
+    """Strategies are kept once they are made; whatever ran before, what makes them is called, and counted, here."""
+    for each in vars(ours).values():
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
+
+
 @settings(max_examples=50)
 @given(ours.presentation_contexts())
 def test_contexts_of_one_request_have_ids_of_their_own(contexts: tuple[items.ProposedContext, ...]) -> None:

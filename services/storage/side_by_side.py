@@ -133,7 +133,7 @@ async def stored(
     except GeneratorExit:
         await files.finish()
         raise
-    except BaseException:
+    except BaseException:  # a cancellation, too: no association is left open
         await files.abandon()
         raise
 
@@ -152,7 +152,7 @@ def stored_blocking(
         except GeneratorExit:
             loop.run(files.finish())
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no association is left open
             loop.run(files.abandon())
             raise
 
@@ -185,6 +185,6 @@ class _LoopThread:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: what is waited for no more is not left at work
             future.cancel()
             raise

@@ -64,7 +64,7 @@ def archive(folder: Path) -> Iterator[tuple[int, int]]:
         while not _listens(port):
             assert process.poll() is None, f"qrscp ended with {process.returncode}"
             assert time.monotonic() < deadline, "qrscp does not listen"
-            time.sleep(0.05)
+            time.sleep(0.05)  # before the next look: nothing tells that a process listens
         yield port, process.pid
     finally:
         process.terminate()

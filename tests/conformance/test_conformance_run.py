@@ -240,6 +240,17 @@ def test_a_suspect_is_given_longer_unless_it_is_known_to_fail_so(known: bool) ->
     assert {(each.verdict, each.suspect) for each in run.results} == {expected}
 
 
+async def associated_until_unwelcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Accept, answer what comes, release; whether there came another PDU instead."""
+    writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
+    while (pdu := await read_pdu(reader))[0] == 0x04:
+        writer.write(response(1, {}))
+    if pdu[0] == 0x05:
+        writer.write(frames.release_rp())
+        await reader.read()
+    return pdu[0] != 0x05
+
+
 def test_a_peer_that_wedges_is_started_anew_and_the_next_case_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,13 +263,7 @@ def test_a_peer_that_wedges_is_started_anew_and_the_next_case_is_judged(
         if not well.exists():
             await reader.read()
             return
-        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
-        while (pdu := await read_pdu(reader))[0] == 0x04:
-            writer.write(response(1, {}))
-        if pdu[0] == 0x05:
-            writer.write(frames.release_rp())
-            await reader.read()
-        else:
+        if await associated_until_unwelcome(reader, writer):
             well.unlink()
             writer.write(frames.abort(2, 2))
 
@@ -297,13 +302,7 @@ def test_what_isolate_finds_is_the_peers_and_not_its_neighbours() -> None:
 
     async def delicate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await well.wait()
-        writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
-        while (pdu := await read_pdu(reader))[0] == 0x04:
-            writer.write(response(1, {}))
-        if pdu[0] == 0x05:
-            writer.write(frames.release_rp())
-            await reader.read()
-        else:
+        if await associated_until_unwelcome(reader, writer):
             writer.write(frames.abort(2, 2))
             well.clear()
             asyncio.get_running_loop().call_later(3.0, well.set)  # longer than a suspect is given

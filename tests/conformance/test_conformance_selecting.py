@@ -15,7 +15,7 @@ async def script(_trial: Trial) -> None:
 
 def case(id_: str, roles: str = "A", level: str = "M", clause: str = "PS3.8 9.3.1", **more: tuple[str, ...]) -> Case:
     played: Awaitable[None] | object = script
-    return Case(id_, "slug", "title", roles, Level(level), (clause,), played, **more)  # type: ignore[arg-type]
+    return Case(id_, "slug", "title", roles, Level(level), (clause,), played, **more)  # type: ignore[arg-type]  # fields
 
 
 CASES = (

@@ -15,13 +15,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.command import main
+from http_answers import server
 from live_peers import SECONDS, Orthanc, Pynetdicom, Server
 from live_peers import dcmtk as path_of
 
@@ -118,24 +118,15 @@ def dialling(peer: Pynetdicom) -> Iterator[str]:
     """The URL that makes pynetdicom dial: a process for each dial would take longer than what it is to show."""
     turn = threading.Lock()
 
-    class Dial(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            # An association that ends in the middle of an operation is an exception there.
-            with turn, contextlib.suppress(AssertionError):
-                peer.ask("echo", port=int(asked["port"][0]), called=asked["aet"][0], seconds=1)
-            self.send_response(204)
-            self.end_headers()
+    def dial(path: str, _body: str, _authorization: str) -> tuple[int, str]:
+        asked = parse_qs(urlsplit(path).query)
+        # An association that ends in the middle of an operation is an exception there.
+        with turn, contextlib.suppress(AssertionError):
+            peer.ask("echo", port=int(asked["port"][0]), called=asked["aet"][0], seconds=1)
+        return 200, ""
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Dial) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/?port={{port}}&aet={{aet}}"
-        finally:
-            server.shutdown()
+    with server(dial) as address:
+        yield f"http://{address}/?port={{port}}&aet={{aet}}"
 
 
 def test_pynetdicom_as_requestor(pynetdicom: Pynetdicom, tmp_path: Path, proven: Proven) -> None:

@@ -21,7 +21,7 @@ class _Checkpoint(threading.Event):
         self._found = False
         super().clear()
         while not self._found and self._reactor.is_alive():
-            time.sleep(0.001)
+            time.sleep(0.001)  # before the next look, as often as the reactor looks
 
     def wait(self, timeout: float | None = None) -> bool:
         while not super().wait(0.001):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
-from .arguments import LAST_PORT
+from ..options.values import LAST_PORT
 from .commands import STUDY_ROOT_FIND, STUDY_ROOT_GET
 from .frames import CT_IMAGE_STORAGE, IMPLICIT, VERIFICATION
 

@@ -6,6 +6,8 @@ They raise ValueError; `command_line` puts the option's name in front. Nothing h
 from collections.abc import Callable
 from typing import TypeVar
 
+from ...dul.ranges import LONGEST_SECONDS
+
 Number = TypeVar("Number", int, float)
 
 MINIMUM_PDU = 4096
@@ -41,7 +43,7 @@ def seconds(word: str) -> float:
         value = float(word)
     except ValueError:
         raise ValueError(f"{word!r} is not a number of seconds; give one more than 0") from None
-    if not 0 < value <= 1e9:
+    if not 0 < value <= LONGEST_SECONDS:
         raise ValueError(f"{word} is out of range; give seconds, more than 0")
     return value
 
@@ -111,7 +113,8 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return choice
 
 
-port = whole(1, 65535)
+LAST_PORT = 65535
+port = whole(1, LAST_PORT)
 """A port to connect to."""
-listening_port = whole(0, 65535)
+listening_port = whole(0, LAST_PORT)
 """A port to listen on; 0 lets the operating system choose."""

@@ -42,7 +42,7 @@ REDIAL_SECONDS = 0.1
 def profile(claims: Sequence[str] = ()) -> Profile:
     """What `probe` would have measured of the SCP, and what is claimed of it besides."""
     classes = {uid: list(SYNTAXES) for uid in CLASSES}
-    return Profile(classes=classes, maximum_length=MAXIMUM_LENGTH, **dict.fromkeys(claims, True))  # type: ignore[arg-type]
+    return Profile(classes=classes, maximum_length=MAXIMUM_LENGTH, **dict.fromkeys(claims, True))  # type: ignore[arg-type]  # names of flags
 
 
 class Clinging(AsyncioDriver[DimseEvent]):
