@@ -13,7 +13,7 @@ When the peer asks for release, what we owe it still goes out (Sta8, AR-7), then
 request of ours would never be answered and is refused. While our own A-RELEASE-RQ is under way (Sta7) what the peer
 sent before still comes in (AR-6), and nothing can be said to it any more.
 
-CPython 3.11: a C-ECHO, both ends together, takes 47 us: 13 of them in the command sets, 10 here.
+CPython 3.11: a C-ECHO, both ends together, takes 28 us.
 """
 
 from collections import deque

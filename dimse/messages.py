@@ -10,7 +10,7 @@ Fields are the elements of Table E.1-1 in lower case: `affected_sop_class_uid`, 
 must be given, the others are None, lists of tags (). Command Field, Command Group Length and Command Data Set
 Type are no fields: they follow from the class, the bytes and `dataset_follows`.
 
-CPython 3.11, command set included: C-STORE-RQ encode 3.2 us, decode 4.0 us; C-ECHO-RSP 2.3 us and 3.2 us.
+CPython 3.11, command set included: C-STORE-RQ encode 1.4 us, decode 2.5 us; C-STORE-RSP 1.5 us and 3.2 us.
 """
 
 from collections.abc import Mapping

@@ -9,19 +9,22 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from .settings import Settings
 from .trigger import KEPT_OUTPUT, filled
 
 
-async def run(words: Sequence[str], values: Mapping[str, str], seconds: float) -> str:
+async def run(words: Sequence[str], settings: Settings, case: str, seconds: float) -> str:
     """Run a hook to its end; what was wrong with it, or nothing.
 
     Args:
-        words: of the command, with placeholders.
-        values: of all the placeholders of triggers.
+        words: of the command, with the placeholders of triggers.
+        settings: of the peer, whose address and title are filled in.
+        case: the id of the case that it is for.
         seconds: it may take.
     """
+    values = {"host": settings.host, "port": str(settings.port), "aet": settings.called, "case": case}
     with tempfile.TemporaryFile() as told:  # no pipe: what outlives the command would keep it open
         try:
             process = await asyncio.create_subprocess_exec(

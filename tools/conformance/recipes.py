@@ -116,11 +116,9 @@ async def _a_sta13(trial: Trial, **how: Any) -> None:
 async def _a_sta7(trial: Trial, **how: Any) -> None:
     """An acceptor that asks for release: by itself, or made to by the command of its profile."""
     await _a_sta6(trial, **how)
-    settings = trial.settings
-    if trial.profile.release:
-        values = {"host": settings.host, "port": str(settings.port), "aet": settings.called, "case": trial.case.id}
-        if fault := await hooks.run(trial.profile.release, values, settings.trigger_seconds):
-            raise Undriven(fault)
+    settings, release = trial.settings, trial.profile.release
+    if release and (fault := await hooks.run(release, settings, trial.case.id, settings.trigger_seconds)):
+        raise Undriven(fault)
     await _await_pdu(trial, "RLRQ", settings.trigger_seconds)
 
 

@@ -140,8 +140,7 @@ class Runner:
         settings = self._settings
         if not settings.restart:
             return
-        values = {"host": settings.host, "port": str(settings.port), "aet": settings.called, "case": result.id}
-        fault = await hooks.run(settings.restart, values, RESTART_SECONDS)
+        fault = await hooks.run(settings.restart, settings, result.id, RESTART_SECONDS)
         until = time.monotonic() + RESTART_SECONDS
         fault = fault or await self._peer.sanity()
         while fault and time.monotonic() < until:
