@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,10 +19,12 @@ from dulcet.tools.conformance.operator_page import Page
 from dulcet.tools.conformance.requestor import RequestorPeer
 from dulcet.tools.conformance.results import Health, Outcome, RunResult
 from dulcet.tools.conformance.runner import Runner, blank, new_run
+from dulcet.tools.conformance.trigger import Operator
 from dulcet.tools.conformance.trigger_http import HttpTrigger
 from dulcet.tools.exit_codes import Failure
 from http_answers import server
 from peers import only, settings
+from ports import free_port
 
 from dulcet import AssociationError, Entity, Timeouts
 
@@ -302,3 +305,62 @@ def test_an_operator_has_as_long_as_was_said(capsys: pytest.CaptureFixture[str])
 def test_an_address_that_is_not_here_is_told() -> None:
     with pytest.raises(Failure, match=r"192\.0\.2\.1"):
         running.main(["requestor", "--manual", "--listen-host", "192.0.2.1", "RJ-03"])
+
+
+# ---- nobody is told ----
+
+
+def test_the_called_title_picks_the_case() -> None:
+    """Two cases wait, and the one that was asked for last is dialled first; a title of neither is refused."""
+    told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def dial(port: int) -> None:
+        titles = [(await told.get()).split()[-1]]
+        await asyncio.to_thread(echo, titles[0], port)
+        waiting = sorted([(await told.get()).split()[-1], (await told.get()).split()[-1]], reverse=True)
+        assert (titles, waiting) == (["DC-X-00"], ["DC-RL-09", "DC-RJ-03"])
+        with pytest.raises(AssociationError, match="called-AE-title-not-recognized"):
+            await asyncio.to_thread(SCU("JUDGED").echo, Entity("ANY-SCP", "127.0.0.1", port))
+        for title in waiting:
+            await asyncio.to_thread(echo, title, port)
+        await asyncio.to_thread(echo, (await told.get()).split()[-1], port)
+
+    async def play() -> RunResult:
+        made = settings(jobs=2)
+        run = new_run("test", "R", made)
+        async with asyncio.timeout(60.0), RequestorPeer(made, Operator(told.put_nowait, 20.0)) as peer:
+            operator = asyncio.ensure_future(dial(made.port))
+            await Runner(peer, made, run).run([registry()["RJ-03"], registry()["RL-09"]])
+            await operator
+        return run
+
+    run = asyncio.run(play())
+    assert (run.sanity, run.end_sanity) == ("", "")
+    assert {each.id: each.verdict for each in run.results} == {"RJ-03": "PASS", "RL-09": "PASS"}
+    for each in run.results:
+        first = next(event for event in each.exchanges[0].events if event.kind == "pdu")
+        assert f"DC-{each.id}".ljust(16).encode() == first.data[10:26]  # Table 9-11: Called-AE-title
+
+
+def test_without_a_command_whoever_dials_the_port_is_judged() -> None:
+    port = free_port()
+    words = ["requestor", "--listen", str(port), "--wait", "20", "--settle", "0.05", "RJ-03"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "dulcet", "conformance", *words], stdout=subprocess.PIPE, text=True
+    ) as judge:
+        assert judge.stdout is not None
+        try:
+            until = time.monotonic() + 60.0
+            while judge.poll() is None and time.monotonic() < until:
+                echo("DC-RJ-03", port)
+            assert judge.wait(1.0) == Exit.PASSED
+            assert re.search(r"^PASS +RJ-03 ", judge.stdout.read(), re.MULTILINE)
+        finally:
+            judge.kill()
+
+
+def test_it_is_waited_for_as_long_as_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    began = time.monotonic()
+    assert running.main(["requestor", "--wait", "0.2", "RJ-03"]) == Exit.UNREACHABLE
+    assert "no connection within 0.2 s" in capsys.readouterr().out
+    assert time.monotonic() - began < 15.0  # what a command has
