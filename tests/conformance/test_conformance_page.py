@@ -199,6 +199,43 @@ def test_it_needs_nothing_else() -> None:
     assert len(set(found.ids)) == len(found.ids)
 
 
+def test_each_case_has_what_was_expected_and_seen_with_clause_times_diagram_and_bytes() -> None:
+    """Of `wrong_peer_run`; an A-RELEASE-RQ and an -RP are ten bytes each (Tables 9-24 and 9-25)."""
+    cases = {
+        text.partition('"')[0]: text
+        for text in page.document(wrong_peer_run()).split('<details class="case card" id="')[1:]
+    }
+    wanted = {
+        "RL-01.A": ("PS3.8 7.2", ["RP"], "RP", "05 A-RELEASE-RQ (4)"),
+        "RL-08.A": ("PS3.8 7.2.2", ["RP"], "RP", "05 A-RELEASE-RQ (4)"),
+        "S-A-06-13.A": ("PS3.8 Table 9-10", ["A(2,2)", "~CLOSE [DIRTY]"], "HOLD", "06 A-RELEASE-RP (4)"),
+    }
+    assert sorted(cases) == sorted(wanted)
+    for id_, (clause, allowed, seen, stimulus) in wanted.items():
+        text = cases[id_]
+        assert f'<p class="clause"><b>{clause}</b> <span class="quiet">' in text
+        told = re.search(r"<dt>expected</dt><dd><ul>(.*?)</ul>", text)
+        assert told is not None
+        assert set(allowed) <= set(re.findall(r"<li>(.*?)</li>", told[1]))
+        assert re.search(rf'<dt>seen</dt><dd><span class="got">{seen}</span> .*after \d+\.\d{{3}} s<', text)
+        assert re.search(r"<dt>health</dt><dd>OK ", text)
+        diagram, times = sequence(text)
+        assert (
+            diagram.index("02 A-ASSOCIATE-AC (198)") < diagram.index("the case itself begins") < diagram.index(stimulus)
+        )
+        assert times == sorted(times)
+        assert len(times) >= 5
+        bytes_ = re.sub("<[^>]*>", "", text)
+        assert f"0000  {stimulus[:2]} 00 00 00 00 04 00 00  00 00 " in bytes_
+
+
+def sequence(case: str) -> tuple[list[str], list[float]]:
+    """The words of the one diagram of a case from top to bottom, and the times beside it, in seconds."""
+    (svg,) = re.findall(r'<svg [^>]*class="sequence".*?</svg>', case)
+    words = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    return words, [float(word) for word in words if re.fullmatch(r"\d+\.\d{3}", word)]
+
+
 def test_nothing_of_a_peer_is_markup() -> None:
     run = our_run()
     evil = "<script>alert(1)</script>\x1b[31m"
