@@ -1,6 +1,7 @@
 """Random conversations: our own SCP holds, wrong peers are found and shrunk, and what is found can be played again."""
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from dulcet.tools.conformance import command, frames
 from dulcet.tools.conformance.acceptor import AcceptorPeer
 from dulcet.tools.conformance.commands import response
+from dulcet.tools.conformance.fuzzing import search as search_module
 from dulcet.tools.conformance.fuzzing.counterexample import NoCounterexample, document, load
 from dulcet.tools.conformance.fuzzing.playing import FaultOfTester, converse
 from dulcet.tools.conformance.fuzzing.search import TIMES, Budget, Found, Search
@@ -91,6 +93,54 @@ def test_our_scp_holds() -> None:
             assert (found, searching.flaky, searching.undriven) == (None, [], 0)
             assert searching.played >= 30  # the others were drawn twice
             assert searching.budget.used == searching.played
+
+
+@pytest.mark.parametrize("state", ["Sta3", "Sta8"])
+def test_our_scp_holds_in_the_states_that_last_no_time(state: str) -> None:
+    """What comes first of a conversation leaves in one segment with the PDU that leads there."""
+    with our_scp() as port:
+        searching = search(port, state, react=5.0)
+        found = searching.run(15, 1)
+    assert (found, searching.flaky, searching.undriven) == (None, [], 0)
+    assert searching.played >= 8
+
+
+@pytest.fixture
+def aims(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
+    """What hypothesis is told to steer to, by name."""
+    told: dict[str, list[float]] = {}
+    real = search_module.target
+
+    def target(observation: float, *, label: str) -> float:
+        told.setdefault(label, []).append(observation)
+        return real(observation, label=label)
+
+    monkeypatch.setattr(search_module, "target", target)
+    return told
+
+
+def test_a_search_is_steered_to_late_and_to_long_answers(aims: dict[str, list[float]]) -> None:
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await unexpected(reader, writer):
+            await asyncio.sleep(0.2)
+            writer.write(frames.abort(2, 2))
+
+    with scripted(late) as port:
+        assert search(port, react=5.0).run(10, 1) is None
+    assert sorted(aims) == ["bytes that came for each sent", "seconds to the slowest answer"]
+    assert max(aims["seconds to the slowest answer"]) >= 0.2
+    assert all(value >= 0 for value in aims["bytes that came for each sent"])
+
+
+def test_the_command_steers_to_the_memory_of_a_process(
+    aims: dict[str, list[float]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with our_scp() as port:  # in this process
+        words = ["fuzz", "127.0.0.1", str(port), "--seed", "1", "--examples", "3", "--pid", str(os.getpid())]
+        assert command.main([*words, "--state", "3"]) == 0
+    assert "from Sta3 on, --seed 1" in capsys.readouterr().out
+    assert min(aims["resident memory"]) > 10_000  # KiB: Python itself is more
+    assert len(aims["resident memory"]) == len(aims["seconds to the slowest answer"])
 
 
 def test_a_wrong_peer_is_found_and_shrunk_to_one_step() -> None:

@@ -90,9 +90,11 @@ async def _all(trial: Trial, steps: Sequence[Step], told: dict[str, float]) -> N
         elif kind == RST:
             await trial.link.reset()
             return
-        if not await _rest(trial):
+        goes_on = await _rest(trial)
+        came = [event.at - began for event in trial.recording.events if event.direction == "<"]
+        told["latency"] = max([told["latency"], *came[-1:]])  # an A-ABORT is an answer, and the close behind it
+        if not goes_on:
             return
-        told["latency"] = max(told["latency"], trial.recording.now - began - trial.settings.settle)
 
 
 async def _rest(trial: Trial) -> bool:
