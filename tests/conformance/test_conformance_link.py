@@ -134,6 +134,7 @@ def test_what_is_not_seen_in_time() -> None:
     [
         (Delivery.COALESCED, ["A-RELEASE-RQ, A-ABORT"]),
         (Delivery.WHOLE, ["A-RELEASE-RQ", "A-ABORT"]),
+        (Delivery.SPLIT, ["A-RELEASE-RQ", "A-ABORT"]),
         (Delivery.BYTEWISE, ["A-RELEASE-RQ", "A-ABORT"]),
     ],
 )
@@ -152,6 +153,26 @@ def test_what_is_sent_arrives_and_is_recorded(delivery: Delivery, words: list[st
             assert made.track.sent_bytes == len(heard)
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("delivery", "length", "pieces"),
+    [
+        (Delivery.COALESCED, 10, [10]),
+        (Delivery.WHOLE, 10, [10]),
+        (Delivery.SPLIT, 10, [6, 4]),
+        (Delivery.SPLIT, 6, [6]),
+        (Delivery.SPLIT, 3, [3]),
+        (Delivery.BYTEWISE, 10, [1] * 10),
+        (Delivery.BYTEWISE, 4096, [1] * 4096),
+        (Delivery.BYTEWISE, 1 << 20, [*[1] * 4096, (1 << 20) - 4096]),
+    ],
+)
+def test_a_pdu_is_cut_as_its_delivery_says(delivery: Delivery, length: int, pieces: list[int]) -> None:
+    pdu = (bytes(range(256)) * (length // 256 + 1))[:length]
+    cut = delivery.pieces(pdu)
+    assert [len(piece) for piece in cut] == pieces
+    assert b"".join(cut) == pdu
 
 
 def test_a_send_that_fails_is_told_and_ends_the_connection() -> None:

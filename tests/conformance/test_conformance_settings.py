@@ -1,9 +1,8 @@
-"""What options of `dulcet conformance` become in a run's settings, and what the settings do."""
+"""What options of `dulcet conformance` become in a run's settings, and what clocks and delivery do."""
 
 import asyncio
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,14 +11,14 @@ from dulcet.tools.conformance import baseline, command, frames
 from dulcet.tools.conformance.acceptor import AcceptorPeer
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.commands import response
-from dulcet.tools.conformance.exits import Exit
-from dulcet.tools.conformance.results import Expectation, Outcome, Result, RunResult
-from dulcet.tools.conformance.runner import Runner, new_run
+from dulcet.tools.conformance.exits import Exit, exit_code
+from dulcet.tools.conformance.link import Delivery
+from dulcet.tools.conformance.results import Outcome
 from dulcet.tools.conformance.running import parser, settings_of
 from dulcet.tools.conformance.safety import check_target
+from dulcet.tools.conformance.selecting import select
 from dulcet.tools.conformance.settings import Settings
-from peers import Script, acceptor, judged, judged_by_script, only, our_scp, read_pdu, settings
-from sample_runs import silent
+from peers import Script, acceptor, echoscu, judged, judged_by_script, judged_requestor, only, our_scp, read_pdu, told
 
 BASELINES = Path(__file__).with_name("baselines")
 OURS = str(os.getpid())
@@ -44,6 +43,7 @@ OURS = str(os.getpid())
         ("--robust", {"robust": True}),
         ("--slow", {"slow": True}),
         ("--keep-identities", {"keep_identities": True}),
+        ("--delivery split", {"delivery": Delivery.SPLIT}),
         ("--target-confirmed", {}),  # it is about whom is dialled, below
     ],
 )
@@ -65,66 +65,69 @@ def test_our_title_is_what_the_peer_is_told() -> None:
     assert sent.data[26:42] == b"ME".ljust(16)  # Table 9-11: Calling-AE-title
 
 
-# ---- repeat and fail-fast ----
+# ---- how bytes are delivered ----
 
 
-async def moody(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, moods: Callable[[], bool]) -> None:
-    """Right in an ordinary association; what is not ordinary is answered when it is in the mood."""
-    writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
-    while (pdu := await read_pdu(reader))[0] == 0x04:
-        writer.write(response(1, {}))
-    if pdu[0] == 0x05:
-        writer.write(frames.release_rp())
-    elif moods():
-        writer.write(frames.abort(2, 2))
-    await reader.read()
+@pytest.mark.parametrize("delivery", ["joined", "whole", "split", "bytewise"])
+def test_our_scp_takes_no_notice_of_how_bytes_are_delivered(delivery: str) -> None:
+    wanted = [each.id for each in select(registry().values(), ["tag:smoke"], role="A", slow=True, robust=True)]
+    assert len(wanted) == 25
+    with our_scp() as port:
+        run = judged(port, wanted, strict=True, jobs=4, delivery=Delivery(delivery))
+    assert told(run) == []
+    assert exit_code(run) is Exit.PASSED
+    assert run.settings["delivery"] == delivery
+
+
+async def at_one_gulp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Takes what one read brings for a PDU: right as long as nothing is cut, and nothing joined."""
+    answers = {0x01: frames.associate_ac(), 0x04: response(1, {}), 0x05: frames.release_rp()}
+    while data := await reader.read(1 << 16):
+        if len(data) != 6 + int.from_bytes(data[2:6], "big"):
+            writer.write(frames.abort(2, 6))
+            return
+        writer.write(answers.get(data[0], b""))
 
 
 @pytest.mark.parametrize(
-    ("moods", "failures", "flaky", "outcome"),
-    [("+-+-", 2, True, "FAILED"), ("----", 4, False, "FAILED"), ("++++", 0, False, "PASSED")],
+    ("delivery", "outcome"),
+    [("joined", "PASSED"), ("whole", "PASSED"), ("split", "UNDRIVEN"), ("bytewise", "UNDRIVEN")],
 )
-def test_a_case_that_is_repeated_is_never_retried_to_green(
-    moods: str, failures: int, flaky: bool, outcome: str
-) -> None:
-    coming = iter(moods)
-    result = only(
-        judged_by_script(
-            lambda reader, writer: moody(reader, writer, lambda: next(coming) == "+"),
-            ["S-A-06-13"],
-            repeat=4,
-            react=0.3,
-        )
-    )
-    assert (result.runs, result.failures, result.flaky) == (4, failures, flaky)
+def test_a_peer_that_takes_a_segment_for_a_pdu_is_found(delivery: str, outcome: str) -> None:
+    result = only(judged_by_script(at_one_gulp, ["RL-01"], delivery=Delivery(delivery)))
     assert result.outcome is Outcome[outcome]
-    assert not [*coming]  # played four times, and no fifth
+    assert outcome == "PASSED" or result.reason == "AC was due, but A(2,6), FIN came"
 
 
-WANTED = ["RL-01", "S-A-06-13", "RL-08"]
-"""The second fails with a peer that keeps silent."""
+def test_what_a_requestor_is_sent_is_delivered_so_too() -> None:
+    run = judged_requestor(echoscu(), ["S-R-06-12", "RL-09"], strict=True, delivery=Delivery.BYTEWISE)
+    assert told(run) == []
 
 
-@pytest.mark.parametrize(("fail_fast", "played"), [(False, WANTED), (True, WANTED[:2])])
-def test_fail_fast_stops_at_the_first_failure(fail_fast: bool, played: list[str]) -> None:
-    run = judged_by_script(silent, WANTED, fail_fast=fail_fast, react=0.3)
-    assert [each.id for each in run.results] == played
-    assert [each.id for each in run.failed] == ["S-A-06-13"]
+def ended(script: Script, *words: str) -> int:
+    """The exit code of a command against an acceptor; {port} is its."""
+
+    async def play() -> int:
+        async with acceptor(script) as port:
+            return await asyncio.to_thread(command.main, [word.replace("{port}", str(port)) for word in words])
+
+    return asyncio.run(play())
 
 
-def test_fail_fast_goes_on_after_a_failure_that_is_expected() -> None:
-    def ended(result: Result) -> None:
-        if result.outcome is Outcome.FAILED:
-            result.expectation = Expectation.XFAIL
-
-    async def play() -> RunResult:
-        async with acceptor(silent) as port:
-            made = settings(port=port, fail_fast=True, react=0.3)
-            run = new_run("test", "A", made)
-            await Runner(AcceptorPeer(made), made, run, ended=ended).run([registry()[id_] for id_ in WANTED])
-            return run
-
-    assert [each.id for each in asyncio.run(play()).results] == WANTED
+def test_one_case_and_a_trace_are_delivered_so_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it was recorded, where nothing else is said."""
+    trace = str(tmp_path / "run.json")
+    once = ["acceptor", "127.0.0.1", "{port}", "--settle", "0.05", "--repro", "RL-01", "--delivery"]
+    assert ended(at_one_gulp, *once, "joined") == Exit.PASSED
+    assert ended(at_one_gulp, *once, "split") == Exit.UNREACHABLE  # no case could be driven
+    with our_scp() as port:
+        words = ["acceptor", "127.0.0.1", str(port), "RL-01", "--settle", "0.05", "--delivery", "split"]
+        assert command.main([*words, "--json", trace]) == Exit.PASSED
+        assert command.main(["repro", trace]) == Exit.PASSED
+    capsys.readouterr()
+    assert ended(at_one_gulp, "repro", trace, "127.0.0.1", "{port}") == Exit.DRIFT
+    assert "other than recorded: PASS RP" in capsys.readouterr().out
+    assert ended(at_one_gulp, "repro", trace, "127.0.0.1", "{port}", "--delivery", "whole") == Exit.PASSED
 
 
 # ---- clocks ----

@@ -16,18 +16,41 @@ from .record import Recording, Track
 
 MOST_BYTES = 1 << 28
 """Read from one connection."""
+HEADER = 6
+"""Bytes of PDU-type, reserved and PDU-length."""
 READ = 1 << 16
 """Bytes of one read."""
 SEND_SECONDS = 20.0
 """For a peer to take what is sent."""
 
 
-class Delivery(enum.Enum):
-    """How bytes are handed to TCP."""
+SPLIT_SECONDS = 0.02
+"""Between a header and the rest, so that the peer reads one without the other."""
+MOST_SINGLE = 1 << 12
+"""Bytes of one PDU that are sent one by one: headers and items are among them, and a body of a MiB takes no minute."""
 
-    WHOLE = "a PDU a segment"
-    BYTEWISE = "a byte a segment"
-    COALESCED = "all PDUs in one segment"
+
+class Delivery(enum.StrEnum):
+    """How bytes are handed to TCP, which keeps no boundaries: a right peer takes no notice (PS3.8 9.3.1)."""
+
+    COALESCED = "joined"
+    """All PDUs of a stimulus in one segment."""
+    WHOLE = "whole"
+    """A PDU a segment."""
+    SPLIT = "split"
+    """Of each PDU its type and length, and the rest in another segment."""
+    BYTEWISE = "bytewise"
+    """A byte a segment."""
+
+    def pieces(self, pdu: bytes) -> list[bytes]:
+        """The segments of a PDU."""
+        match self:
+            case Delivery.SPLIT:
+                return [pdu[:HEADER], pdu[HEADER:]] if len(pdu) > HEADER else [pdu]
+            case Delivery.BYTEWISE:
+                return [*(bytes([byte]) for byte in pdu[:MOST_SINGLE]), *filter(None, [pdu[MOST_SINGLE:]])]
+            case _:
+                return [pdu]
 
 
 class Link:
@@ -118,13 +141,13 @@ class Link:
         parts = list(pdus)
         if delivery is Delivery.COALESCED:
             parts = [b"".join(parts)]
+        pause = SPLIT_SECONDS if delivery is Delivery.SPLIT else 0
         for part in parts:
             self.track.sent(part)
-            pieces = [bytes([byte]) for byte in part] if delivery is Delivery.BYTEWISE else [part]
-            for piece in pieces:
+            for piece in delivery.pieces(part):
                 if not await self._send(piece):
                     return False
-                await asyncio.sleep(0)  # the reader's turn
+                await asyncio.sleep(pause)  # the reader's turn, at least
         return True
 
     async def _send(self, data: bytes) -> bool:

@@ -84,7 +84,7 @@ async def _do(trial: Trial, event: Event, seen: int) -> None:
     if event.kind == "sent":
         if event.digest:
             raise Skip(f"{event.length} bytes were sent, of which the first {len(event.data)} were kept")
-        await link.send([event.data])
+        await link.send([event.data], trial.settings.delivery)
     elif event.kind == "silence":
         await link.quiet(trial.settings.settle)
     elif event.kind == "our-fin":

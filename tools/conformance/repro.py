@@ -19,6 +19,7 @@ from .acceptor import AcceptorPeer
 from .case import registry
 from .endings import Skip
 from .exits import Exit, exit_code
+from .link import Delivery
 from .replay import replay, same
 from .reports.diagram import case_diagram
 from .reports.json_report import load
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--emit-py", metavar="FILE", help="write the worst conversation as a program of its own")
     parser.add_argument("--called", metavar="AET", help="the peer's AE title")
     parser.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
+    parser.add_argument("--delivery", choices=[each.value for each in Delivery], help="of what is sent; as it was then")
     parser.add_argument(
         "--listen", metavar="PORT", type=arguments.listening_port, default=0, help="where a requestor dials; 0 is any"
     )
@@ -110,6 +112,7 @@ def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | 
     for name in ("react", "settle"):
         setattr(settings, name, getattr(options, name) or float(then.get(name) or getattr(settings, name)))
     settings.called = options.called or profile.called or settings.called
+    settings.delivery = Delivery(options.delivery or then.get("delivery", settings.delivery))
     host, port = _address(recorded[1]) if recorded and recorded[1].role == "A" else ("", 0)
     settings.host = options.host or profile.host or host
     settings.port = options.port or profile.port or port

@@ -14,6 +14,7 @@ from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
 from .exits import Exit, exit_code
+from .link import Delivery
 from .listing import text
 from .operator_page import Page
 from .reports import REPORTS
@@ -67,7 +68,7 @@ def _once_more(name: str, options: argparse.Namespace, command: Sequence[str]) -
         words += [options.host, str(options.port), "--role=A"]
     else:
         words += [f"--listen={options.listen}", f"--listen-host={options.listen_host}", "--role=R"]
-    for option in ("called", "calling", "profile", "react", "settle", "artim", "repeat"):
+    for option in ("called", "calling", "profile", "react", "settle", "artim", "repeat", "delivery"):
         if (value := getattr(options, option)) is not None:
             words.append(f"--{option}={value}")
     words += ["--strict"] * options.strict + ["--target-confirmed"] * options.target_confirmed
@@ -212,6 +213,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         setattr(settings, name, getattr(options, name))
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
     settings.keep_identities = options.keep_identities
+    settings.delivery = Delivery(options.delivery)
     settings.restart = options.restart_cmd
     if profile.concurrency is not None:
         settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
@@ -324,6 +326,13 @@ def _common(made: argparse.ArgumentParser) -> None:
         type=arguments.command,
         default=[],
         help="starts the peer anew, when a case left it unwell (none)",
+    )
+    how.add_argument(
+        "--delivery",
+        choices=[each.value for each in Delivery],
+        default=Delivery.COALESCED.value,
+        help="of what cases send: PDUs of a stimulus in one write, in one each, with the six bytes of the header in a "
+        "write of their own, or a byte a write; a right peer takes no notice (%(default)s)",
     )
     how.add_argument("--list", action="store_true", help="only list the cases that would run")
     told = made.add_argument_group("reports")

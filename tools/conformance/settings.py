@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .link import Delivery
 from .profile import Profile
 
 REACT_SECONDS = 2.0
@@ -36,6 +37,8 @@ class Settings:
     """Seconds for a TCP connection."""
     trigger_seconds: float = 15.0
     """Role R: for the peer to dial after the trigger, and for the trigger to end after the case."""
+    delivery: Delivery = Delivery.COALESCED
+    """How what a case sends is handed to TCP, but for a case that says it itself (P-05)."""
     strict: bool = False
     robust: bool = False
     slow: bool = False

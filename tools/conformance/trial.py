@@ -132,7 +132,7 @@ class Trial:
         """The A-ASSOCIATE-RQ of a requestor."""
         self.acceptance: Seen | None = None
         """The A-ASSOCIATE-AC of an acceptor."""
-        self.delivery = Delivery.COALESCED
+        self.delivery = settings.delivery
         self.elapsed = 0.0
         """Seconds from the last stimulus to the last token of the reaction."""
         self.peer = peer
