@@ -112,7 +112,7 @@ def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | 
     for name in ("react", "settle"):
         setattr(settings, name, getattr(options, name) or float(then.get(name) or getattr(settings, name)))
     settings.called = options.called or profile.called or settings.called
-    settings.delivery = Delivery(options.delivery or then.get("delivery", settings.delivery))
+    settings.delivery = Delivery(options.delivery or str(then.get("delivery", settings.delivery)))
     host, port = _address(recorded[1]) if recorded and recorded[1].role == "A" else ("", 0)
     settings.host = options.host or profile.host or host
     settings.port = options.port or profile.port or port
