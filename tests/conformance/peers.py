@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from dulcet.tools.log import Log
 ROOT = Path(__file__).parent.parent.parent
 ARTIM = 1.0
 SETTLE = 0.05
+LIMIT = 30
+"""Seconds for a peer in a thread to begin and to end."""
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """What a wrong acceptor does with a connection."""
 
@@ -147,6 +150,32 @@ async def acceptor(script: Script) -> AsyncIterator[int]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+
+@contextmanager
+def in_a_thread(script: Script) -> Iterator[int]:
+    """The port of an acceptor that does this, in a thread of its own: for commands, which have a loop themselves."""
+    ready, port = threading.Event(), 0
+    loop = asyncio.new_event_loop()
+    done = asyncio.Event()
+
+    async def serve() -> None:
+        nonlocal port
+        async with acceptor(script) as port:
+            ready.set()
+            await done.wait()
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=LIMIT)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(LIMIT)
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(LIMIT)
+        loop.close()
 
 
 async def read_pdu(reader: asyncio.StreamReader) -> bytes:

@@ -4,9 +4,6 @@ import ast
 import asyncio
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from dulcet.tools.conformance.reports import json_report
 from dulcet.tools.conformance.reports import traces as trace_report
 from dulcet.tools.conformance.results import Event, Exchange, Outcome, RunResult
 from dulcet.tools.conformance.script import program
-from peers import acceptor, echoscu, judged, judged_requestor, our_scp, settings
+from peers import echoscu, in_a_thread, judged, judged_requestor, our_scp, settings
 from ports import free_port
 from sample_runs import cell_result, silent, wrong_peer_run
 
@@ -31,32 +28,6 @@ def traced(run: RunResult, folder: Path) -> dict[str, str]:
     """The traces of a run, by id."""
     trace_report.write(run, str(folder))
     return {each.name.split(".")[0]: str(each) for each in folder.iterdir()}
-
-
-@contextmanager
-def silent_peer() -> Iterator[int]:
-    """The port of the acceptor that keeps silent where it should abort, in a thread of its own."""
-    ready, port = threading.Event(), 0
-    loop = asyncio.new_event_loop()
-    done = asyncio.Event()
-
-    async def serve() -> None:
-        nonlocal port
-        async with acceptor(silent) as port:
-            ready.set()
-            await done.wait()
-            if others := asyncio.all_tasks() - {asyncio.current_task()}:
-                await asyncio.wait(others, timeout=LIMIT)
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert ready.wait(LIMIT)
-    try:
-        yield port
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join(LIMIT)
-        loop.close()
 
 
 def sent(exchange: Exchange) -> list[bytes]:
@@ -85,7 +56,7 @@ def test_a_peer_that_does_otherwise_is_told_from_the_one_recorded(
     out = capsys.readouterr().out
     assert "seen      A(2,2)" in out
     assert "other than recorded: SILENT HOLD" in out
-    with silent_peer() as port:
+    with in_a_thread(silent) as port:
         assert command.main(["repro", path, "127.0.0.1", str(port), "--repeat", "2"]) == Exit.PASSED
     assert "2 of 2 times so" in capsys.readouterr().out
 
@@ -126,6 +97,56 @@ def test_an_option_of_the_commands_that_judge(id_: str, capsys: pytest.CaptureFi
     assert "PASS (M): " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--json", "run.json"], "--json"),
+        (["--html", "run.html", "--trace", "traces"], "--html, --trace"),
+        (["--baseline", "peer.toml"], "--baseline"),
+        (["--restart-cmd", "true"], "--restart-cmd"),
+        (["tag:smoke"], "tag:smoke"),
+    ],
+)
+def test_what_would_be_dropped_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["acceptor", "127.0.0.1", "1", "--repro", "RL-02", *words]) == Exit.USAGE
+    wanted = f"--repro tells of one case on the terminal, and does nothing with {told}\n"
+    assert capsys.readouterr().err.endswith(wanted)
+
+
+DOS = "ROB-14"
+"""An A-ASSOCIATE-RQ that announces 4 GiB, which may put an unprepared peer out of service (catalogue 4.15)."""
+
+
+@pytest.mark.parametrize(
+    ("form", "end"),
+    [
+        ("id", Exit.PASSED),
+        ("option", Exit.PASSED),
+        ("trace", Exit.UNREACHABLE),  # it dials, but of 64 MiB a trace keeps the first bytes only
+    ],
+)
+def test_what_may_put_a_peer_out_of_service_needs_to_be_allowed(
+    form: str, end: Exit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with our_scp() as port:
+        path = traced(judged(port, [DOS], allow_dos=True), tmp_path)[DOS]
+        words = {
+            "id": ["repro", DOS, "127.0.0.1", str(port), "--settle", "0.05"],
+            "option": ["acceptor", "127.0.0.1", str(port), "--repro", DOS, "--settle", "0.05"],
+            "trace": ["repro", path],
+        }[form]
+        assert command.main(words) == Exit.USAGE
+        said = capsys.readouterr()
+        assert said.err.endswith(f"{DOS} needs --allow-dos: it may put an unprepared peer out of service\n")
+        assert said.out == ""
+        assert command.main([*words, "--allow-dos"]) == end
+        assert "A-ASSOCIATE-RQ  (4294967295)" in capsys.readouterr().out
+
+
+def test_against_dulcet_itself_nothing_needs_to_be_allowed() -> None:
+    assert command.main(["repro", DOS]) == Exit.PASSED
+
+
 def test_nobody_there_is_not_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = traced(wrong_peer_run(), tmp_path)["S-A-06-13"]
     assert command.main(["repro", path, "127.0.0.1", "1"]) == Exit.UNREACHABLE
@@ -164,7 +185,7 @@ def test_traces_hold_whole_messages() -> None:
 
 
 def test_a_case_is_played_anew(capsys: pytest.CaptureFixture[str]) -> None:
-    with silent_peer() as port:
+    with in_a_thread(silent) as port:
         code = command.main(["repro", "s-a-06-13", "127.0.0.1", str(port), "--react", "0.3", "--settle", "0.05"])
     out = capsys.readouterr().out
     assert code == Exit.FAILED
@@ -240,7 +261,7 @@ def test_a_program_of_its_own_sends_the_bytes(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_program_shows_the_silence_of_a_recorded_failure(tmp_path: Path) -> None:
     trace, path = traced(wrong_peer_run(), tmp_path / "traces")["S-A-06-13"], tmp_path / "bug.py"
-    with silent_peer() as port:
+    with in_a_thread(silent) as port:
         command.main(["repro", trace, "127.0.0.1", str(port), "--emit-py", str(path)])
         assert "<- silence for 1.1 s" in ran(path, "127.0.0.1", port)
 

@@ -1,17 +1,19 @@
 """Runs against our own peers, which must pass, and against wrong ones, which must not."""
 
 import asyncio
+import io
 from pathlib import Path
 
 import pytest
-from dulcet.tools.conformance import acceptor, frames
+from dulcet.tools.conformance import acceptor, command, frames
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.commands import response
 from dulcet.tools.conformance.exits import Exit, exit_code
-from dulcet.tools.conformance.reports.json_report import document, parse
+from dulcet.tools.conformance.reports.json_report import document, load, parse
+from dulcet.tools.conformance.reports.terminal import Terminal
 from dulcet.tools.conformance.results import Closing, Health, Outcome, Reaction, RunResult
 from dulcet.tools.conformance.selecting import select
-from peers import echoscu, judged, judged_by_script, judged_requestor, only, our_scp, read_pdu, settings
+from peers import echoscu, in_a_thread, judged, judged_by_script, judged_requestor, only, our_scp, read_pdu, settings
 
 
 def told(run: RunResult) -> list[str]:
@@ -166,6 +168,40 @@ def test_a_listener_that_serves_one_at_a_time_is_blocked_and_recovers() -> None:
     holds = iter([False, True])  # the sanity check, the case
     run = judged_by_script(one_at_a_time, ["S-A-06-06"])
     assert (only(run).health, only(run).outcome, exit_code(run)) == (Health.BLOCKED, Outcome.FAILED, Exit.PEER_DOWN)
+
+
+def test_a_run_stops_at_the_first_failure_when_that_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is expected stops nothing: S-A-06-03 stands in the baseline, S-A-06-06 is the first new failure."""
+    baseline, report = tmp_path / "peer.toml", tmp_path / "run.json"
+    baseline.write_text('["S-A-06-03"]\nverdict = "SILENT"\nreaction = "HOLD"\nwhy = "known"\n', "utf-8")
+    wanted = ["S-A-06-03", "S-A-06-06", "S-A-06-13"]
+    with in_a_thread(politely) as port:
+        words = ["acceptor", "127.0.0.1", str(port), *wanted, "--react", "0.2", "--settle", "0.05", "--no-color"]
+        ends = {}
+        for more in ((), ("--fail-fast",)):
+            code = command.main([*words, *more, "--baseline", str(baseline), "--json", str(report)])
+            ends[more] = code, [each.id for each in load(report).results]
+    capsys.readouterr()
+    assert ends == {(): (Exit.FAILED, wanted), ("--fail-fast",): (Exit.FAILED, wanted[:2])}
+
+
+def test_a_case_that_comes_out_one_way_and_the_other_is_flaky() -> None:
+    """Right and silent by turns: never retried to green, and told how often."""
+    turns = iter([b"", frames.abort(2, 2)] * 2)
+    told = io.StringIO()
+
+    async def by_turns(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await associated_until_unwelcome(reader, writer):
+            writer.write(next(turns))
+            await reader.read()
+
+    run = judged_by_script(by_turns, ["S-A-06-13"], repeat=4, react=0.2)
+    assert (only(run).runs, only(run).failures, only(run).flaky) == (4, 2, True)
+    assert (only(run).outcome, exit_code(run)) == (Outcome.FAILED, Exit.FAILED)
+    Terminal(1, told, color=False).ended(only(run))
+    assert "FLAKY(2/4)" in told.getvalue()
 
 
 def test_a_peer_that_is_not_there() -> None:

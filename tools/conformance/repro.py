@@ -16,7 +16,7 @@ from ..exit_codes import ExitCode, Failure
 from . import arguments, rehearsal
 from . import profile as profiles
 from .acceptor import AcceptorPeer
-from .case import registry
+from .case import Case, registry
 from .endings import Skip
 from .exits import Exit, exit_code
 from .link import Delivery
@@ -49,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
         raise Failure(ExitCode.USAGE, f"{options.what} is no file, and no id of a case")
     if recorded is None and options.role and options.role not in registry()[options.id.upper()].roles:
         raise Failure(ExitCode.USAGE, f"{options.id.upper()} is no case for a peer in role {options.role}")
+    _check_dos(options, settings, recorded[1] if recorded else None)
     return asyncio.run(_repeat(options, settings, recorded, command))
 
 
@@ -81,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "--artim", metavar="SECONDS", type=arguments.seconds, help="the peer's ARTIM, where it is known"
     )
     parser.add_argument("--strict", action="store_true", help="what should be fails too")
+    parser.add_argument("--robust", action="store_true", help="a case of robustness fails too")
+    parser.add_argument("--allow-dos", action="store_true", help="a case may put a peer out of service")
     parser.add_argument(
         "--repeat", metavar="N", type=arguments.count, default=1, help="times (%(default)s); tells how often"
     )
@@ -106,7 +109,7 @@ def _recorded(options: argparse.Namespace) -> tuple[RunResult, Result] | None:
 
 def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | None) -> Settings:
     profile = profiles.load(options.profile) if options.profile else profiles.Profile()
-    settings = Settings(profile=profile, calling=options.calling, strict=options.strict)
+    settings = Settings(profile=profile, calling=options.calling, strict=options.strict, robust=options.robust)
     settings.artim = options.artim or profile.t_artim
     then = recorded[0].settings if recorded else {}
     for name in ("react", "settle"):
@@ -117,6 +120,29 @@ def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | 
     settings.host = options.host or profile.host or host
     settings.port = options.port or profile.port or port
     return settings
+
+
+def _check_dos(options: argparse.Namespace, settings: Settings, then: Result | None) -> None:
+    """What may put a peer out of service is played, or its bytes are sent again, only where that is allowed.
+
+    Raises:
+        Failure: it is not.
+    """
+    case = registry().get(options.id.upper()) if then is None else None
+    found = then or case
+    if (
+        found is None
+        or "dos" not in found.tags
+        or options.allow_dos
+        or (case and _is_rehearsed(case, options, settings))
+    ):
+        return
+    raise Failure(ExitCode.USAGE, f"{found.id} needs --allow-dos: it may put an unprepared peer out of service")
+
+
+def _is_rehearsed(case: Case, options: argparse.Namespace, settings: Settings) -> bool:
+    """Whether a case is played against dulcet itself."""
+    return (options.role or case.roles[0]) == "A" and not settings.port
 
 
 def _address(result: Result) -> tuple[str, int]:
@@ -156,7 +182,7 @@ async def _once(options: argparse.Namespace, settings: Settings, then: Result | 
     role = then.role if then else options.role or (case.roles[0] if case else "A")
     result = replace(then, exchanges=[]) if then else blank(case, role) if case else None
     assert result is not None
-    if case is not None and role == "A" and not settings.port:
+    if case is not None and _is_rehearsed(case, options, settings):
         print("no HOST and PORT: against dulcet itself, on loopback")
         result.exchanges = await rehearsal.rehearse(case, role)
     else:

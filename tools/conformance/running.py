@@ -62,7 +62,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _once_more(name: str, options: argparse.Namespace, command: Sequence[str]) -> list[str]:
-    """The words of the command `repro`, for a case that is named by --repro."""
+    """The words of the command `repro`, for a case that is named by --repro.
+
+    Raises:
+        Failure: something is asked for besides that `repro` does not do.
+    """
+    reported = [option for option in REPORTS if getattr(options, f"report_{option}") is not None]
+    unheeded = [*reported, *(option for option in _OF_RUNS if getattr(options, option, None))]
+    if unheeded or options.selectors:
+        asked = ", ".join([*(f"--{option.replace('_', '-')}" for option in unheeded), *options.selectors])
+        raise Failure(ExitCode.USAGE, f"--repro tells of one case on the terminal, and does nothing with {asked}")
     words = ["repro", options.repro]
     if name == "acceptor":
         words += [options.host, str(options.port), "--role=A"]
@@ -71,8 +80,13 @@ def _once_more(name: str, options: argparse.Namespace, command: Sequence[str]) -
     for option in ("called", "calling", "profile", "react", "settle", "artim", "repeat", "delivery"):
         if (value := getattr(options, option)) is not None:
             words.append(f"--{option}={value}")
-    words += ["--strict"] * options.strict + ["--target-confirmed"] * options.target_confirmed
+    for option in ("strict", "robust", "allow_dos", "target_confirmed"):
+        words += [f"--{option.replace('_', '-')}"] * getattr(options, option)
     return [*words, "--", *command] if command else words
+
+
+_OF_RUNS = ("baseline", "pid", "restart_cmd", "keep_identities", "list", "manual", "trigger_http")
+"""Options that --repro would have to drop, besides the reports; those it can do without change nothing of one case."""
 
 
 def _without_selectors(words: Sequence[str], options: argparse.Namespace) -> list[str]:
