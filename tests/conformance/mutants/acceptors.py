@@ -392,6 +392,12 @@ ACCEPTORS: tuple[Mutation, ...] = (
     Mutation("no ARTIM after A-RELEASE-RP", ("T-05",), {"ar_4": _released_without_artim}),
     Mutation("no ARTIM after A-ASSOCIATE-RJ", ("T-04",), {"ae_6": _rejected_without_artim}),
     Mutation("no ARTIM after A-ABORT", ("T-06",), {"aa_8": _abort_without_artim}),
+    Mutation(
+        "a late close: ARTIM three times as long as it was told",
+        ("T-01", "T-04", "T-05", "T-06"),
+        artim=3.0,
+        told_artim=1.0,
+    ),
     Mutation("an ARTIM of a tenth", ("T-01",), artim=0.4, told_artim=4.0),
     # framing
     Mutation("one PDU a segment", ("P-07", "S-A-03-10", "S-A-03-12", "S-A-03-13"), raw=_one_pdu_a_segment),
