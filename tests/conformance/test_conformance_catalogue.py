@@ -87,3 +87,14 @@ def test_a_rule_is_told_in_words_and_explained() -> None:
 @pytest.mark.parametrize(("id_", "cells"), [("S-A-06-13", "Evt13 in Sta6"), ("PD-18", "Sta6"), ("AB-09", "Evt16")])
 def test_cells_are_told_as_far_as_there_are_some(id_: str, cells: str) -> None:
     assert f"  cells    {cells}" in explanation(registry()[id_])
+
+
+@pytest.mark.parametrize(
+    ("id_", "level"),
+    [("T-07", "M"), ("RQ-38", "S"), ("AC-01", "M"), ("AC-16", "M"), ("RL-11", "M"), ("NEG-02", "M"), ("CMD-28", "I")],
+)
+def test_a_level_that_was_settled_by_the_clause_says_why(id_: str, level: str) -> None:
+    """Those that were first put down as another one: a reader is told what the clause says."""
+    case = registry()[id_]
+    assert case.level == level
+    assert case.why

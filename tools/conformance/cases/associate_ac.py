@@ -65,7 +65,15 @@ def _introduces_itself(answer: Answer) -> None:
         answer.trial.check(number == 1, f"{number} sub-items {type_:02X}H ({what}), one is due")
 
 
-asks("AC-01", "the AE titles of the answer", request, "AC", _same_titles, clause=FIELDS)
+asks(
+    "AC-01",
+    "the AE titles of the answer",
+    request,
+    "AC",
+    _same_titles,
+    clause=FIELDS,
+    why="Bytes 11-74 shall be those of the request (Table 9-17); only who receives them must not test them.",
+)
 asks(
     "AC-02",
     "a result for every context proposed, and no other",

@@ -181,7 +181,7 @@ _answered(
     lambda trial: acceptance(trial, application=frames.application_context(UNKNOWN_UID)),
     'A(0,*) | ~REQ [LENIENT] "it operates in it" | ~A(2,*) [LENIENT] | ~CLOSE [DIRTY]',
     clause="PS3.7 A.1",
-    why="A requestor that cannot operate in it issues an A-ABORT request: source service-user.",
+    why="A requestor that cannot operate in it shall abort, as service-user (PS3.8 7.1.1.2): nobody can in this one.",
 )
 
 

@@ -75,6 +75,7 @@ asks(
     level="S",
     clause=REJECTIONS,
     needs=("verification", "checks_calling"),
+    why="PS3.8 C.2 speaks of called titles; who may call is the acceptor's affair, and Table 9-21 has the reason.",
 )
 
 # ---- lengths ----

@@ -78,7 +78,7 @@ asks(
     _one_of_them,
     clause=CONTEXTS,
     variants=("in one order", "in the other"),
-    why="Whose preference counts is the acceptor's affair, and recorded.",
+    why="One of those proposed is binding (D.3.2); whose preference counts is the acceptor's affair, and recorded.",
 )
 
 

@@ -161,7 +161,7 @@ stimulus(
     roles="R",
     clause="PS3.8 Table 9-10",
     state="Sta7",
-    why="In Sta9 it is unexpected (AA-8), in Sta11 it is due (AR-3): a race.",
+    why="In Sta9 it is unexpected (AA-8), in Sta11 it is due (AR-3): a race, and Table 9-10 has no third end.",
 )
 
 
