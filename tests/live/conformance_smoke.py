@@ -26,7 +26,7 @@ from live_peers import SECONDS, Orthanc, Pynetdicom, Server
 from live_peers import dcmtk as path_of
 
 BASELINES = Path(__file__).parent.parent / "conformance" / "baselines"
-QUICK = ("--strict", "--settle", "0.1", "--react", "1", "--jobs", "6", "--no-color")
+QUICK = ("--strict", "--settle", "0.1", "--react", "1", "--jobs", "6", "--isolate", "--no-color")
 """Enough for peers on loopback; what fails next to other jobs is run again alone."""
 SMOKE = sorted(each.id for each in registry().values() if "smoke" in each.tags and "R" in each.roles)
 REQUESTOR = (*SMOKE, "S-R-05-04", "S-R-05-12", "S-R-05-16", "S-R-06-03", "S-R-06-16", "S-R-07-10", "S-R-07-13",

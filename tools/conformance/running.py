@@ -326,7 +326,13 @@ def _common(made: argparse.ArgumentParser) -> None:
         type=_process,
         help="of the peer's process here, whose memory and descriptors are measured",
     )
-    how.add_argument("--jobs", metavar="N", type=arguments.count, default=1, help="cases at once (%(default)s)")
+    how.add_argument(
+        "--jobs",
+        metavar="N",
+        type=arguments.count,
+        default=1,
+        help="cases at once (%(default)s); side by side, the peer's health is asked after each with --isolate only",
+    )
     how.add_argument(
         "--repeat", metavar="N", type=arguments.count, default=1, help="times each case is run (%(default)s)"
     )

@@ -1,4 +1,4 @@
-"""A correct peer is never failed: ours as programs, strictly, as often as asked.
+"""A correct peer is never failed: ours as programs, strictly and with the cases of robustness, as often as asked.
 
 storescp is judged as acceptor; echoscu and storescu as requestors. A case that fails in one run of ten would be a judge
 that nobody believes.
@@ -68,14 +68,16 @@ def _wrong(run: RunResult) -> Iterator[str]:
 
 async def _acceptor(port: int) -> RunResult:
     classes = {VERIFICATION: [IMPLICIT, EXPLICIT], CT_IMAGE_STORAGE: [IMPLICIT, EXPLICIT]}
-    made = Settings(port=port, strict=True, jobs=4, profile=Profile(classes=classes, maximum_length=131072))
+    made = Settings(
+        port=port, strict=True, robust=True, jobs=4, profile=Profile(classes=classes, maximum_length=131072)
+    )
     run = new_run("storescp", "A", made)
     await Runner(AcceptorPeer(made), made, run).run(_cases("A"))
     return run
 
 
 async def _requestor(words: Sequence[str]) -> RunResult:
-    made = Settings(strict=True, jobs=4)
+    made = Settings(strict=True, robust=True, jobs=4)
     run = new_run(words[3], "R", made)
     async with RequestorPeer(made, Command(words)) as peer:
         await Runner(peer, made, run).run(_cases("R"))
@@ -83,7 +85,7 @@ async def _requestor(words: Sequence[str]) -> RunResult:
 
 
 def _cases(role: str) -> list[Case]:
-    return select(registry().values(), SELECTORS, role=role, slow=False, robust=False)
+    return select(registry().values(), SELECTORS, role=role, slow=False, robust=True)
 
 
 @contextmanager
