@@ -51,6 +51,8 @@ def test_a_peer_is_measured_and_its_profile_read_back(tmp_path: Path, capsys: py
     assert found.classes is not None
     assert found.classes[frames.VERIFICATION][:2] == [frames.IMPLICIT, frames.EXPLICIT]
     assert frames.CT_IMAGE_STORAGE in found.classes
+    assert found.roles == {uid: [1, 0] for uid in found.classes}  # who calls it is the SCU (PS3.7 D.3.3.4)
+    assert "Only its owner can tell whether it asks for release" in path.read_text("utf-8").partition("\ncalled")[0]
     assert [need for need in ("verification", "storage", "find", "concurrency") if not found.lacks(need)] == [
         "verification",
         "storage",
@@ -80,6 +82,7 @@ PARTICULAR = frames.user_information(
     frames.operations_window(2, 3),
     frames.version_name("PARTICULAR"),
     frames.identity_response(),
+    frames.role_selection(frames.VERIFICATION, 0, 1),
 )
 
 
@@ -128,6 +131,7 @@ def test_what_a_peer_has_is_seen() -> None:
         implementation_version_name="PARTICULAR",
         echo_seconds=found.echo_seconds,
         classes={frames.VERIFICATION: [frames.IMPLICIT]},
+        roles={frames.VERIFICATION: [0, 1]},
     )
 
 
@@ -170,6 +174,7 @@ PROFILES = st.builds(
     implementation_version_name=TEXTS,
     echo_seconds=st.none() | TIMES,
     classes=st.none() | st.dictionaries(TEXTS, WORDS, max_size=3),
+    roles=st.none() | st.dictionaries(TEXTS, st.lists(st.integers(0, 1), min_size=2, max_size=2), max_size=3),
     requestor=WORDS,
 )
 
@@ -199,6 +204,7 @@ WRONG: list[tuple[str, str]] = [
     ('release = "kill"', "release is a list of words in quotes, not 'kill'"),
     ("requestor = [1]", "requestor is a list of words in quotes, not [1]"),
     ('classes = ["1.2.3"]', "classes is a table: a list of transfer syntaxes for each SOP class, not ['1.2.3']"),
+    ('[roles]\n"1.2.3" = [1, 2]', "roles is a table: two of 0 and 1, [SCU, SCP], for each SOP class, not {"),
     ('[classes]\n"1.2.3" = "1.2"', "classes is a table: a list of transfer syntaxes for each SOP class, not {"),
     ('colour = "red"', "colour is no field of a profile: async_window, called, can_release, "),
     ("called = ", "Invalid value"),

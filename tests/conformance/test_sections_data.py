@@ -1,6 +1,7 @@
 """Sections PD, AB, CMD, ROB: our own archive and SCU pass them strictly, and wrong peers fail the right ones."""
 
 import asyncio
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,10 +17,13 @@ from dulcet.tools.conformance.commands import STUDY_ROOT_FIND, STUDY_ROOT_GET
 from dulcet.tools.conformance.endings import Skip
 from dulcet.tools.conformance.profile import Profile
 from dulcet.tools.conformance.reading import read
+from dulcet.tools.conformance.reports.json_report import document, parse
+from dulcet.tools.conformance.reports.terminal import Terminal
 from dulcet.tools.conformance.results import Health, Outcome, RunResult
 from dulcet.tools.conformance.selecting import select
 from dulcet.tools.log import Log
 from peers import ARTIM, apart, judged, judged_by_script, judged_call, only, read_pdu
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from dulcet import SCP, SCU, Archive, AssociationError, Entity, Verification
@@ -67,6 +71,29 @@ def test_our_archive_passes_strictly(tmp_path: Path) -> None:
         run = judged(port, wanted, strict=True, profile=ARCHIVE, jobs=4)
     assert not told(run)
     assert len(run.results) == len(wanted) == 27 + 11 + 33
+
+
+def test_what_was_given_to_be_stored_is_listed(tmp_path: Path) -> None:
+    """For cleaning up: on the terminal and in the JSON, also of conversations that were repeated and are not kept."""
+    told = io.StringIO()
+    with our_archive(tmp_path) as port:
+        run = judged(port, ["PD-05", "CMD-37"], profile=ARCHIVE, repeat=2)
+    kept = [uid for each in run.results for exchange in each.exchanges for uid in exchange.instances]
+    assert len(set(run.instances)) == len(run.instances) == 2 * len(kept)
+    stored = {str(dcmread(path).SOPInstanceUID) for path in tmp_path.rglob("*") if b"DICM" in head(path)}
+    assert stored
+    assert stored <= set(run.instances)
+    Terminal(2, told, color=False).summary(run)
+    lines = told.getvalue().splitlines()
+    words = f"{len(run.instances)} INSTANCES of patient DULCET^CONFORMANCE, to be cleaned up if they were stored"
+    first = lines.index(words) + 1
+    assert lines[first : first + len(run.instances)] == [f"        {uid}" for uid in run.instances]
+    assert document(run)["instances"] == run.instances
+    assert parse(document(run)) == run
+
+
+def head(path: Path) -> bytes:
+    return path.read_bytes()[128:132] if path.is_file() else b""
 
 
 def test_our_archive_is_robust(tmp_path: Path) -> None:
@@ -360,8 +387,6 @@ def test_who_takes_any_response_is_found_out() -> None:
 
 def test_an_image_is_what_pydicom_reads() -> None:
     from io import BytesIO
-
-    from pydicom import dcmread
 
     image = data_sets.new_image(1000)
     for syntax, implicit in ((frames.IMPLICIT, True), (frames.EXPLICIT, False)):

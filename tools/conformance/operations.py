@@ -68,7 +68,7 @@ def data_pdus(trial: "Trial", context_id: int, data: bytes) -> list[bytes]:
 
 def data_of(trial: "Trial", image: Image) -> bytes:
     """The data set of an image as it was agreed; its UID is noted, for cleaning up."""
-    trial.recording.note(f"SOP Instance UID {image.instance}")
+    trial.recording.offered(image.instance)
     return image.encoded(trial.profile.syntax(frames.CT_IMAGE_STORAGE))
 
 

@@ -110,6 +110,7 @@ async def measure(settings: Settings, artim_seconds: float) -> tuple[Profile, st
     profile.async_window = await probe.window()
     profile.user_identity = [each for each in IDENTITY_TYPES if await probe.acknowledges(each)]
     profile.classes = await probe.classes()
+    profile.roles = await probe.roles(list(profile.classes))
     profile.closes_after_rp = await probe.closes_after_rp()
     profile.concurrency = await probe.crowd()
     # Last and alone: a peer that takes one association after the other serves nobody beside an idle connection.
@@ -198,6 +199,16 @@ class Probe:
             if results.get(2 * number + 1) == 0:
                 found.setdefault(uid, []).append(syntax)
         return found
+
+    async def roles(self, classes: Sequence[str]) -> dict[str, list[int]]:
+        """The roles it answers with for each SOP class, where both are proposed (PS3.7 D.3.3.4)."""
+        contexts = [frames.proposed(2 * n + 1, uid, [frames.IMPLICIT]) for n, uid in enumerate(classes)]
+        selections = [frames.role_selection(uid, 1, 1) for uid in classes]
+        user = frames.user_information(frames.maximum_length(), frames.implementation_class(), *selections)
+        answer = await self._ask(contexts, user=user)
+        found = answer.user_items if answer is not None and answer.type == 0x02 else []
+        values = [item.value for item in found if item.type == 0x54 and len(item.value) > 4]
+        return {value[2:-2].decode("latin-1").strip("\0"): [int(byte == 1) for byte in value[-2:]] for value in values}
 
     async def closes_after_rp(self) -> bool:
         """Whether it closes behind its A-RELEASE-RP, instead of leaving that to the requestor."""

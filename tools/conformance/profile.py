@@ -60,6 +60,9 @@ class Profile:
     """One associate, echo and release."""
     classes: dict[str, list[str]] | None = None
     """Accepted transfer syntaxes by SOP class; None when nobody asked."""
+    roles: dict[str, list[int]] | None = None
+    """By SOP class, which roles it leaves to who calls and proposes both, [SCU, SCP] (PS3.7 D.3.3.4). A class of which
+    it says nothing has the default roles and is left out; None when nobody asked."""
     requestor: list[str] = field(default_factory=list)
     """Role R: the command that makes the peer dial, with placeholders; for `both`."""
 
@@ -100,6 +103,10 @@ def _is_classes(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_words, value.values()))
 
 
+def _is_roles(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_window(each) and set(each) <= {0, 1} for each in value.values())
+
+
 _Kind = tuple[Callable[[object], bool], str]
 _TEXT: _Kind = (lambda value: isinstance(value, str), "a text in quotes")
 _TITLE: _Kind = (lambda value: isinstance(value, str) and len(value) <= 16, "an AE title of at most 16 characters")
@@ -127,6 +134,7 @@ _FIELDS: dict[str, _Kind] = {
     "implementation_version_name": _TEXT,
     "echo_seconds": _SECONDS,
     "classes": (_is_classes, "a table: a list of transfer syntaxes for each SOP class"),
+    "roles": (_is_roles, "a table: two of 0 and 1, [SCU, SCP], for each SOP class"),
     "requestor": _COMMAND,
 }
 """What each field of `Profile` may hold, in a test and in words."""
@@ -157,13 +165,17 @@ def load(path: str | Path) -> Profile:
 
 def text(profile: Profile) -> str:
     """A profile as `peer.toml`; what was not measured is left out."""
-    lines = ["# A DICOM peer as `dulcet conformance probe` measured it."]
+    lines = [
+        "# A DICOM peer as `dulcet conformance probe` measured it. Only its owner can tell whether it asks for release",
+        "# as acceptor (can_release), the command that makes it (release), and what makes it dial (requestor).",
+    ]
     for each in fields(profile):
         value = getattr(profile, each.name)
-        if value is not None and value not in ("", []) and each.name != "classes":
+        if value is not None and value not in ("", []) and each.name not in ("classes", "roles"):
             lines.append(f"{each.name} = {_toml(value)}")
-    if profile.classes is not None:
-        lines += ["", "[classes]", *(f"{_toml(uid)} = {_toml(syntaxes)}" for uid, syntaxes in profile.classes.items())]
+    for name, table in (("classes", profile.classes), ("roles", profile.roles)):
+        if table is not None:
+            lines += ["", f"[{name}]", *(f"{_toml(uid)} = {_toml(list(each))}" for uid, each in table.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -34,6 +34,8 @@ class Recording:
         self.events: list[Event] = []
         self.findings: list[Finding] = []
         """What of the always-on assertions was broken."""
+        self.instances: list[str] = []
+        """SOP Instance UIDs that the peer was given to store."""
         self.keep_identities = keep_identities
         """Whether the user identities that a peer sends are kept as they came (`identities`)."""
         self._clock = clock
@@ -62,6 +64,12 @@ class Recording:
     def note(self, words: str) -> None:
         """Write down what is no event of the wire."""
         self.add("note", words=words)
+
+    def offered(self, instance: str) -> None:
+        """Write down that the peer is given an instance to store, which may have to be cleaned up."""
+        if instance not in self.instances:
+            self.instances.append(instance)
+            self.note(f"SOP Instance UID {instance}")
 
 
 class Track:

@@ -178,6 +178,8 @@ class Exchange:
     events: tuple[Event, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What of the always-on assertions was broken meanwhile: counted as results of their own, not of this case."""
+    instances: tuple[str, ...] = ()
+    """SOP Instance UIDs that the peer was given to store."""
     trigger: "TriggerRun | None" = None
     """Role R: what the command that made the peer dial did."""
     skipped: str = ""
@@ -287,6 +289,9 @@ class RunResult:
     """Why the peer could not be used at all, or nothing."""
     end_sanity: str = ""
     """What was wrong with it at the end, or nothing."""
+    instances: list[str] = field(default_factory=list)
+    """SOP Instance UIDs that the peer was given to store, to be cleaned up there: of every conversation, also of those
+    that were repeated and are not kept."""
     again: str = ""
     """The command that repeats a case, with {id} for its id."""
 

@@ -191,6 +191,7 @@ class Runner:
             return result
         for variant in case.variants:
             result.exchanges.append(await play(case, variant, self._peer, self._settings))
+            self._run.instances += result.exchanges[-1].instances
         if alone or self._settings.isolate:
             result.health, result.health_seconds = await self._peer.health()
         hung = [each.trigger for each in result.exchanges if each.trigger and each.trigger.exit_code is None]

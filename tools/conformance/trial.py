@@ -306,4 +306,5 @@ async def play(case: Played, variant: str, peer: Peer, settings: Settings) -> Ex
         exchange.began = trial.recording.wall_clock
         exchange.events = tuple(trial.recording.events)
         exchange.findings = tuple(trial.recording.findings)
+        exchange.instances = tuple(trial.recording.instances)
     return exchange

@@ -152,6 +152,7 @@ def _refused(trial: "Trial") -> None:
 
 
 async def _store(trial: "Trial", instance: str, data: bytes) -> None:
+    trial.recording.offered(instance)
     request = command(commands.store_elements(1, instance))
     await stored(trial, [frames.p_data(frames.pdv(1, request)), *operations.data_pdus(trial, 1, data)])
 

@@ -111,7 +111,12 @@ _RESULT: dict[str, Callable[[Any], Any]] = {
     "expectation": Expectation,
     **dict.fromkeys(("clauses", "states", "events", "tags"), tuple),
 }
-_EXCHANGE: dict[str, Callable[[Any], Any]] = {"reaction": Reaction, "closing": Closing, "states": tuple}
+_EXCHANGE: dict[str, Callable[[Any], Any]] = {
+    "reaction": Reaction,
+    "closing": Closing,
+    "states": tuple,
+    "instances": tuple,
+}
 _EVENT: dict[str, Callable[[Any], Any]] = {"data": bytes.fromhex, "states": tuple}
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..case import Case
+from ..data_sets import PATIENT
 from ..results import (
     Closing,
     Event,
@@ -146,6 +147,11 @@ class Terminal:
             ids = [each.id for each in run.results if expectation and each.expectation is expectation]
             if ids:
                 self._print(f"[bold yellow]{len(ids)} {expectation}[/]  {' '.join(ids)}")
+        if run.instances:
+            words = f"of patient {PATIENT}, to be cleaned up if they were stored"
+            self._print(f"[bold blue]{len(run.instances)} INSTANCES[/] {words}")
+            for uid in run.instances:
+                self._print(f"        {uid}")
         if run.end_sanity:
             self._print(f"[bold red]at the end the peer is not well:[/] {escape(run.end_sanity)}")
 

@@ -12,7 +12,8 @@ from .json_report import document
 def write(run: RunResult, path: str) -> None:
     """Write a file for each case that had an exchange, into a directory that is made."""
     for result, name in named(run, path, "trace.json"):
-        text = json.dumps(document(replace(run, results=[result])), indent=1)
+        instances = [uid for exchange in result.exchanges for uid in exchange.instances]
+        text = json.dumps(document(replace(run, results=[result], instances=instances)), indent=1)
         name.write_text(text + "\n", encoding="utf-8")
 
 
