@@ -1,10 +1,12 @@
 """The picture of Table 9-10: each cell in its colour, with its action and what was seen, in both roles."""
 
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from dulcet.tools.conformance import command
+from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.exits import Exit
 from dulcet.tools.conformance.reports.drawing import written
 from dulcet.tools.conformance.reports.picture import drawn, observed
@@ -116,3 +118,20 @@ def test_it_is_written(tmp_path: Path) -> None:
     root = ElementTree.fromstring(path.read_bytes())  # noqa: S314  # our own
     assert (root.tag, (root.get("viewBox") or "").split()[:2]) == (f"{SVG}svg", ["0", "0"])
     assert "1 of 40 cells judged" in (root.findtext(f"{SVG}title") or "")
+
+
+def test_the_picture_in_the_readme_is_of_the_cases_there_are() -> None:
+    """Each cell that a case judges has passed in each role of it, as `full_run` plays them; no other cell has."""
+    root = ElementTree.parse(Path(__file__).with_name("dulcet.svg")).getroot()  # noqa: S314  # our own
+    judged: dict[str, set[str]] = {}
+    for case in registry().values():
+        if "gated" not in case.tags:
+            for event, state in product(case.events, case.states):
+                judged.setdefault(f"{event} {state}", set()).update(case.roles)
+    found = {each.get("data-cell", ""): each for each in root.iter(f"{SVG}g") if each.get("data-cell")}
+    assert len(found) == 19 * 13
+    assert {cell: paints(each).count("passed") for cell, each in found.items()} == {
+        cell: len(judged.get(cell, ())) for cell in found
+    }
+    actions = {cell: next(filter(None, texts(each)), None) for cell, each in found.items()}
+    assert actions == {f"{event} {state}": CELLS[state].get(event) for event in EVENTS for state in STATES}
