@@ -264,8 +264,8 @@ class _Reader:
         for name in spec.actions:
             if name not in used:
                 raise self.fail(f"{name} stands in no cell of Table 9-10", self.line_of(f"[actions.{name}]"))
-        for lost in set(spec.states) - reachable(spec):
-            raise self.fail(f"Table 9-10: no cell leads to {lost}", self.line_of("[table_9_10]"))
+        for lost in [state for state in spec.states if state not in reachable(spec)]:
+            raise self.fail(f"Table 9-10: no cell leads to {lost}", self.line_of(lost))
 
 
 def reachable(spec: UpperLayerSpec) -> frozenset[str]:

@@ -63,19 +63,21 @@ def test_proof(state, event, action, outcome):
 
 
 @pytest.mark.parametrize(
-    ("start", "arguments", "passes"),
+    ("gap", "arguments", "passes"),
     [
-        (0, [], True),
-        (1, [], False),
-        (1, ["test_table_9_10.py"], True),
-        (0, ["-n2"], True),
-        (1, ["-n2"], False),
-        (1, ["-k", "Sta6"], True),
-        (1, ["test_table_9_10.py", "test_table_9_10_properties.py::test_proof"], True),
+        (None, [], True),
+        ("property", [], False),
+        ("enumerated", [], False),
+        ("property", ["test_table_9_10.py"], True),
+        (None, ["-n2"], True),
+        ("property", ["-n2"], False),
+        ("property", ["-k", "Sta6"], True),
+        ("property", ["test_table_9_10.py", "test_table_9_10_properties.py::test_proof"], True),
     ],
     ids=[
         "every-outcome",
         "one-missing",
+        "one-missing-of-the-enumerated",
         "one-module",
         "every-outcome-by-two-workers",
         "one-missing-by-two-workers",
@@ -83,14 +85,29 @@ def test_proof(state, event, action, outcome):
         "named-tests",
     ],
 )
-def test_a_whole_run_needs_every_outcome(tmp_path: Path, start: int, arguments: list[str], passes: bool) -> None:
+def test_a_whole_run_needs_every_outcome(tmp_path: Path, gap: str | None, arguments: list[str], passes: bool) -> None:
     """Only a run of both proofs from their first to their last test can be asked for all of the table."""
     tests = {
-        "test_table_9_10.py": PROOF.format(source="enumerated", start=0),
-        "test_table_9_10_properties.py": PROOF.format(source="property", start=start),
+        module: PROOF.format(source=source, start=int(source == gap)) for source, module in cell_coverage.PROOFS.items()
     }
     run = inner_run(tmp_path, "cell_gate", tests, *arguments, DULCET_CELLS_JSON="cells.json")
     assert (run.returncode == 0) is passes, run.stdout
     assert ("without proof" in run.stdout) is not passes
-    assert ("property: Sta1 + Evt1 -> AE-1 -> Sta4" in run.stdout) is not passes
+    assert (f"{gap}: Sta1 + Evt1 -> AE-1 -> Sta4" in run.stdout) is not passes
     assert (tmp_path / "cells.json").exists()
+
+
+def test_a_whole_run_prints_the_grid_of_each_proof(tmp_path: Path) -> None:
+    """A row of counts for each event, under the heading of its source: 13 cells, as many filled as in the table."""
+    tests = {module: PROOF.format(source=source, start=0) for source, module in cell_coverage.PROOFS.items()}
+    lines = inner_run(tmp_path, "cell_gate", tests).stdout.splitlines()
+    for source in cell_coverage.PROOFS:
+        (head,) = (number for number, line in enumerate(lines) if f"Table 9-10, {source}: 125 of 125 outcomes" in line)
+        assert lines[head + 1].split() == list(table.STATES)
+        for event, line in zip(table.EVENTS, lines[head + 2 : head + 21], strict=True):
+            name, *cells = line.split()
+            expected = [
+                str(len(table.ACTIONS[table.CELLS[state][event]])) if event in table.CELLS[state] else "."
+                for state in table.STATES
+            ]
+            assert (name, cells) == (event, expected)

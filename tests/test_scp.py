@@ -372,7 +372,10 @@ def test_300_idle_connections(serve: Serve) -> None:
         for _ in range(300):
             stack.enter_context(socket.create_connection(("127.0.0.1", running.port)))
         until(lambda: open_connections(running) == 300, "all of them")
+        began = time.monotonic()
         assert all(echoes(running) for _ in range(10))
+        assert time.monotonic() - began < SECONDS  # ten of them together
+        assert open_connections(running) >= 300  # the last echo's may not have ended
 
 
 def test_a_silent_peer_is_closed_at_artim(serve: Serve) -> None:
@@ -381,6 +384,16 @@ def test_a_silent_peer_is_closed_at_artim(serve: Serve) -> None:
     with Caller(running.port) as peer:
         assert peer.receive() is None
     assert 0.15 < time.monotonic() - began < SECONDS
+
+
+def test_a_silent_peer_keeps_nobody_else_waiting(serve: Serve) -> None:
+    running = serve(timeouts=Timeouts(artim=2 * SECONDS))
+    with Caller(running.port) as peer:
+        until(lambda: open_connections(running) == 1, "the silent one")
+        assert echoes(running)
+        peer.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it is still connected
+            peer.sock.recv(1)
 
 
 def test_a_dripping_peer_is_closed_at_artim(serve: Serve) -> None:
@@ -400,6 +413,19 @@ def test_a_dripping_peer_is_closed_at_artim(serve: Serve) -> None:
         else:
             raise AssertionError("each byte put ARTIM off")
     assert time.monotonic() - began > 0.25
+
+
+def test_a_dripping_peer_keeps_nobody_else_waiting(serve: Serve) -> None:
+    """A byte of its A-ASSOCIATE-RQ, somebody else's C-ECHO, and so on to the last; then it is served itself."""
+    running = serve(timeouts=Timeouts(artim=10 * SECONDS))
+    with Caller(running.port) as peer:
+        *drip, last = request().encode()
+        for number, byte in enumerate(drip):
+            peer.sock.send(bytes([byte]))
+            if number % 10 == 0:
+                assert echoes(running)
+        peer.sock.send(bytes([last]))
+        assert isinstance(peer.receive(), AssociateAC)
 
 
 def test_an_idle_association_is_aborted(serve: Serve) -> None:
@@ -427,6 +453,28 @@ def test_a_peer_that_stops_reading(serve: Serve, log: Recorder, monkeypatch: pyt
         until(lambda: log.lines, "the end")
     assert log.lines[0][2]["cause"] == "the peer took no byte for 0.2 s"
     assert echoes(running)
+
+
+def test_a_peer_that_stops_reading_keeps_nobody_else_waiting(
+    serve: Serve, log: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its responses are more than the kernel holds for it: the SCP has to wait to write them, others need not."""
+    monkeypatch.setattr(exchange, "OPEN_LIMIT", 1 << 30)
+    performed: list[str] = []
+
+    class Counting(Verification):
+        def perform(self, operation: Operation) -> messages.Response:
+            performed.append(operation.caller.agreement.calling_ae_title)
+            return super().perform(operation)
+
+    running = serve(Counting(), write_seconds=10 * SECONDS, asynchronous_operations_window=(0, 0))
+    listening(running).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with Caller(running.port, receive_buffer=4096) as peer:
+        peer.associate(said=UserInformation(asynchronous_operations_window=AsynchronousOperationsWindow(0, 0)))
+        peer.send(*(message(1, echo_request(message_id)) for message_id in range(1, 2001)))
+        until(lambda: len(performed) >= 1000, "responses of 90 KB")
+        assert all(echoes(running) for _ in range(3))
+        assert "CALLER" not in [fields["calling"] for _, _, fields in log.lines]  # it waits still
 
 
 def test_garbage(serve: Serve) -> None:

@@ -243,4 +243,4 @@ def test_state_nobody_reaches() -> None:
     """Sta12 is entered by AR-10 only."""
     text = TEXT.replace('does = ["confirm A-RELEASE"]\nnext = "Sta12"', 'does = ["confirm A-RELEASE"]\nnext = "Sta13"')
     assert text != TEXT
-    refused(text, "Sta12")
+    refused(text, "no cell leads to Sta12", f"line {line_of('Sta12 = {')}: ")
