@@ -5,6 +5,8 @@ anything changes, and is nothing to a transport, a clock or a peer that speaks o
 make the layer raise.
 """
 
+import re
+import tracemalloc
 from array import array
 from dataclasses import replace
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 import table_9_10 as table
 from cell_coverage import traced
+from dulcet.dul.actions import Actions
 from dulcet.dul.errors import LocalProtocolError
 from dulcet.dul.items import ContextResult
 from dulcet.dul.pdu import PDV, AssociateAC, AssociateRJ, PDataTF
@@ -50,6 +53,13 @@ def walked(state: str, requestor: bool, **options: Any) -> Walk:
     walk = Walk(requestor, trace=TRACE, now=1000.5, **options).to(state)
     walk.now += 1.25
     return walk
+
+
+def test_the_actions_stand_in_the_order_of_the_standard() -> None:
+    """The 28 methods of `Actions`, in the order of Tables 9-6 to 9-9, so that both can be read side by side."""
+    methods = [name for name in vars(Actions) if re.fullmatch(r"(ae|dt|ar|aa)_\d+", name)]
+    assert methods == [name.lower().replace("-", "_") for name in table.ACTIONS]
+    assert len(methods) == 28
 
 
 # ---- filled cells ----
@@ -384,11 +394,21 @@ def test_data_up_to_the_announced_length(announced: int, limit: int) -> None:
     check(walk, "Evt19", "AA-8", table.ACTIONS["AA-8"][0], issued, None)
 
 
-def test_nothing_is_allocated_from_a_length() -> None:
-    """4 GiB announced: neither taken nor waited for."""
-    walk = walked("Sta6", True)
-    walk.fire("Evt19", bytes.fromhex("04 00 FFFFFFFF") + bytes(100))
-    assert walk.layer.state == "Sta13"
+@pytest.mark.parametrize("state", ["Sta2", "Sta5", "Sta6", "Sta7", "Sta13"])
+@pytest.mark.parametrize("kind", [*range(8), 255])
+@pytest.mark.parametrize("length", ["00FFFFFF", "7FFFFFFF", "FFFFFFFF"])
+def test_nothing_is_allocated_from_a_length(state: str, kind: int, length: str) -> None:
+    """Six bytes that announce 16 MiB to 4 GiB, and a hundred of them: what is kept is what came, in every state."""
+    walk = walked(state, state in ("Sta5", "Sta6", "Sta7"))
+    header = bytes([kind, 0]) + bytes.fromhex(length)
+    tracemalloc.start()
+    try:
+        walk.layer.receive(header, 1.0)
+        walk.layer.receive(bytes(100), 1.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_data_of_several_values_and_a_run() -> None:

@@ -32,6 +32,18 @@ def test_storescp_stops_when_it_may(tool: Tool, tmp_path: object) -> None:
     assert json.loads(out)["record"] == "summary"
 
 
+def test_storescp_goes_on_when_it_may_not(tool: Tool, tmp_path: object) -> None:
+    """Without --allow-shutdown nobody in the network can stop it."""
+    with process("storescp", "--json", "-od", tmp_path, 0) as ran:
+        assert ran.stdout is not None
+        port = json.loads(ran.stdout.readline())["port"]
+        asked = tool("termscu", "127.0.0.1", port)
+        assert asked.code == 1
+        assert "accepted the association instead of stopping" in asked.out
+        assert tool("echoscu", "127.0.0.1", port).code == 0
+        assert ran.poll() is None
+
+
 def test_a_server_that_knows_no_shutdown(tool: Tool) -> None:
     with SCP("PEER", [Verification()]).running() as running:
         ran = tool("termscu", "127.0.0.1", running.port)
