@@ -8,8 +8,8 @@ import pytest
 from dulcet.services.service import Service
 from dulcet.services.storage.incoming import FileStore
 from dulcet.services.storage.storage import Storage
-from dulcet.tools import demo
-from tool_runs import Tool, dicom_file
+from dulcet.tools import demo, reporting
+from tool_runs import Terminal, Tool, dicom_file
 
 
 @pytest.fixture
@@ -28,6 +28,14 @@ def test_all_of_it_holds(tool: Tool, files: list[Path]) -> None:
     assert "ok   C-FIND: 1 studies of 2 instances" in ran.out
     assert "ok   C-MOVE: 2 to VIEWER" in ran.out
     assert "ok   the data sets of 2 of 2 were got, byte for byte" in ran.out
+
+
+def test_progress_on_a_terminal(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "REDRAWN", 0.0)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert tool("demo", *files).code == 0
+    for words in ("2 of 2 files", "B/s", "0:00:"):
+        assert words in terminal.getvalue()
 
 
 def test_without_a_file_to_send(tool: Tool, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The files a storage SCU sends: found, looked at, read."""
 
+import mmap
 import os
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def test_what_a_file_is(tmp_path):
     assert file.size == len(data_set())
     assert bytes(file.dataset()) == data_set()
     assert repr(file) == f"OutgoingFile({str(tmp_path / 'a')!r})"
+
+
+@pytest.mark.parametrize(("size", "mapped"), [(1000, False), ((1 << 20) - 10_000, False), (1 << 20, True)])
+def test_a_large_file_is_mapped_and_not_read(tmp_path, size, mapped):
+    """From 1 MiB on; a small one costs less when it is read."""
+    with OutgoingFile(write(tmp_path / "a", data_set(pixels=bytes(size)))) as file:
+        assert isinstance(file.dataset().obj, mmap.mmap) is mapped
 
 
 @pytest.mark.parametrize("size", [0, 100, (1 << 20) - 1, 1 << 20, 5 << 20])

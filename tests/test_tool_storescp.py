@@ -34,6 +34,7 @@ from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import parse
 from dulcet.tools.storescp import Receiving
 from ports import free_port
+from pydicom._uid_dict import UID_dictionary
 from tool_runs import (
     IMPLICIT,
     LIMIT,
@@ -230,6 +231,14 @@ def test_a_command_that_cannot_be_split(tool: Tool, tmp_path: Path) -> None:
         (["+xi"], (EXPLICIT,), None),
         (["+xy"], (EXPLICIT, JPEG), JPEG),
         (["+xy"], (EXPLICIT,), EXPLICIT),
+        (["+xe"], (BIG_ENDIAN, IMPLICIT, EXPLICIT), EXPLICIT),
+        (["+xe"], (JPEG,), None),
+        (["+xs"], (EXPLICIT, JPEG, "1.2.840.10008.1.2.4.70"), "1.2.840.10008.1.2.4.70"),
+        (["+xx"], (EXPLICIT, JPEG, "1.2.840.10008.1.2.4.51"), "1.2.840.10008.1.2.4.51"),
+        (["+xv"], (EXPLICIT, JPEG, "1.2.840.10008.1.2.4.90"), "1.2.840.10008.1.2.4.90"),
+        (["+xw"], (EXPLICIT, JPEG, "1.2.840.10008.1.2.4.91"), "1.2.840.10008.1.2.4.91"),
+        (["+xr"], (EXPLICIT, JPEG, "1.2.840.10008.1.2.5"), "1.2.840.10008.1.2.5"),
+        (["+xr"], (JPEG,), None),
         (["+xa"], (EXPLICIT, JPEG), JPEG),
         (["+xa"], ("1.2.840.10008.1.2.4.110",), "1.2.840.10008.1.2.4.110"),
     ],
@@ -239,6 +248,24 @@ def test_transfer_syntaxes(
 ) -> None:
     context = agreed(["-od", tmp_path, *words], (CT, proposed), scu).context_for(CT)
     assert (context.transfer_syntax if context else None) == chosen
+
+
+def test_every_storage_class_is_accepted(tmp_path: Path, scu: SCU) -> None:
+    """All that pydicom's dictionary calls Storage (PS3.6 Table A-1), by as many associations as that takes."""
+    classes = [
+        uid
+        for uid, (name, kind, _, retired, _) in UID_dictionary.items()
+        if kind == "SOP Class"
+        and name.endswith("Storage")
+        and not retired
+        and uid.startswith("1.2.840.10008.5.1.4.1.1.")
+    ]
+    assert len(classes) > 128
+    with serving("storescp", "-od", tmp_path) as running:
+        for start in range(0, len(classes), 128):
+            some = classes[start : start + 128]
+            with scu.associate(running.entity, [(uid, (EXPLICIT,)) for uid in some]) as association:
+                assert [uid for uid in some if association.agreement.context_for(uid) is None] == []
 
 
 def test_unknown_classes_for_the_promiscuous(tmp_path: Path, scu: SCU) -> None:

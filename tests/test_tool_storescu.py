@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +342,8 @@ def test_proposed_by_need(tool: Tool, tmp_path: Path) -> None:
         ("-xi", [(IMPLICIT,)]),
         ("-xd", [(DEFLATED,), (EXPLICIT, IMPLICIT, BIG_ENDIAN)]),
         ("-xy", [(JPEG,), (EXPLICIT, IMPLICIT, BIG_ENDIAN)]),
+        ("-xx", [("1.2.840.10008.1.2.4.51",), (EXPLICIT, IMPLICIT, BIG_ENDIAN)]),
+        ("-xv", [("1.2.840.10008.1.2.4.90",), (EXPLICIT, IMPLICIT, BIG_ENDIAN)]),
         ("-xm", [("1.2.840.10008.1.2.4.100",)]),
     ],
 )
@@ -347,6 +351,21 @@ def test_proposed_by_option(tool: Tool, files: list[Path], option: str, contexts
     assert [(name, set(syntaxes)) for name, syntaxes in asked(tool, option, files[0])] == [
         (CT, set(syntaxes)) for syntaxes in contexts
     ]
+
+
+def test_nothing_is_decoded_where_the_syntax_is_accepted(tmp_path: Path) -> None:
+    """What decodes data sets is not even loaded."""
+    service = Answering()
+    file = dicom_file(tmp_path / "a.dcm")
+    run = "import sys; from dulcet.tools import cli; code = cli.main(sys.argv[1:], 'dulcet')"
+    told = "print(int(code), [name for name in sys.modules if name.split('.')[0] == 'pydicom'])"
+    with SCP("PEER", [service]).running() as running:
+        ran = subprocess.run(
+            [sys.executable, "-c", f"{run}; {told}", "storescu", "-q", "127.0.0.1", str(running.port), file],
+            capture_output=True, text=True, check=False, timeout=LIMIT,
+        )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("0 []\n", "")
+    assert service.received == [("1.2.3", EXPLICIT, data_set("1.2.3"))]
 
 
 def test_converted_to_what_is_preferred(tool: Tool, files: list[Path]) -> None:

@@ -67,6 +67,9 @@ def test_two_drivers_talk(run: Run) -> None:
             driver = await connect(thing, serving.address, wanted)
             assert wanted.heard == ["connected"]
             assert driver.peer == serving.address
+            for each in (driver, serving.driver):  # Nagle's algorithm is off at both ends
+                sock = each._transport.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             thing.say("hello")
             driver.flush()
             await wanted.until("echo hello")

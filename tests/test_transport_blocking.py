@@ -1,5 +1,6 @@
 """The blocking driver against peers that behave, and against every one that does not."""
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -181,6 +182,27 @@ def test_no_answer_to_connect() -> None:
         assert 0.25 < time.monotonic() - began < LIMIT
         for sock in filling:
             sock.close()
+
+
+def test_two_addresses_that_do_not_answer_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`connect_seconds` is for all of them together."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for _ in range(2):
+            full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            for _ in range(3):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            found.append((socket.AF_INET, socket.SOCK_STREAM, 0, "", full.getsockname()))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+        began = time.monotonic()
+        thing = Lines(requestor=True)
+        with BlockingDriver(thing, ("127.0.0.1", 104), connect_seconds=1.0) as driver:
+            thing.say("waits for the connection")
+            assert turns_until(driver, "closed") == ["closed"]
+            assert isinstance(driver.error, TimeoutError)
+        assert 0.9 < time.monotonic() - began < 1.8
 
 
 def test_fin_at_once(listening: socket.socket) -> None:
