@@ -25,6 +25,7 @@ def test_all_of_it_holds(tool: Tool, files: list[Path]) -> None:
     assert "C-STORE: 2 of 2 files" in ran.out
     assert "the data sets of 2 of 2 files are on the disk, byte for byte" in ran.out
     assert ran.out.count("- A-ASSOCIATE-RQ -") == 2
+    assert "ok   termscu: the SCP agreed to stop\nok   the SCP has stopped\n" in ran.out
     assert "ok   C-FIND: 1 studies of 2 instances" in ran.out
     assert "ok   C-MOVE: 2 to VIEWER" in ran.out
     assert "ok   the data sets of 2 of 2 were got, byte for byte" in ran.out

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 from ..dul.items import RoleSelection
 from ..services.entity import Entity
-from ..services.errors import AssociationRejected
 from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU
-from ..services.shutdown import SHUTDOWN, Shutdown
+from ..services.shutdown import Shutdown
 from ..services.storage.dataset_prefix import SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, DataSetError, find
 from ..services.storage.outcome import StoreOutcome
 from ..services.storage.outgoing import OutgoingFile, scan
@@ -28,8 +27,10 @@ from ..services.storage.storage import Storage
 from ..services.storage.user import StoreResult
 from ..services.verification import Verification
 from .exit_codes import ExitCode, Failure
+from .log import Log
 from .reporting import Progress
 from .sequence import Step, diagram
+from .termscu import agrees_to_stop
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -146,10 +147,8 @@ class Demo:
         )
 
     def _terminate(self, scu: SCU, peer: Entity, running: RunningSCP) -> None:
-        try:
-            scu.associate(peer, [SHUTDOWN]).close()
-        except AssociationRejected as rejection:
-            self._tell((rejection.source, rejection.reason) == (1, 1), f"termscu: {rejection}")
+        if agrees_to_stop(scu, peer, Log()):
+            self._tell(True, "termscu: the SCP agreed to stop")
         else:
             self._tell(False, "termscu: the SCP accepted the association, but should stop")
         self._tell(running.wait(STOP_SECONDS), "the SCP has stopped")
