@@ -5,8 +5,10 @@ there, whatever happened since.
 """
 
 import errno
+import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -20,10 +22,14 @@ from pathlib import Path
 
 import pytest
 from data_sets import CT, EXPLICIT, data_set
+from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage import publishing
 from dulcet.services.storage.incoming import FileStore
 from dulcet.services.storage.part10 import peek
 from dulcet.services.storage.publishing import TEMPORARY_PREFIX, Directory, Draft
+from wire_peers import SECONDS, Caller, message, store_request
+
+from dulcet import SCU, AssociationRejected, Entity
 
 MODES = pytest.mark.parametrize("mode", ["durable", "crash-safe"])
 DRAFTS = pytest.mark.parametrize("unnamed", [True, False], ids=["unnamed drafts", "named drafts"])
@@ -421,6 +427,38 @@ def test_the_order_of_system_calls(tmp_path):
     assert [kind for kind in kinds if kind != "writev"] == ["fsync", "linkat", "fsync", "write"]
     assert kinds.index("fsync") > max(i for i, kind in enumerate(kinds) if kind == "writev")
     assert f"<{tmp_path / 's'}>" in calls[-2]  # the last fsync is the directory's
+
+
+def test_storescp_responds_when_the_directory_is_synced(tmp_path):
+    """The tool itself, under strace: its C-STORE-RSP leaves after the fsync of the directory that has the name."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("strace is not installed: when storescp responds was not looked at")
+    record, inbox = tmp_path / "record", tmp_path / "in"
+    inbox.mkdir()
+    server = [sys.executable, "-m", "dulcet", "storescp", "--json", "--allow-shutdown", "-od", inbox, "0"]
+    traced = [strace, "-I2", "-f", "-y", "-o", record, "-e", "trace=fsync,linkat,sendto,sendmsg,write,writev", *server]
+    with subprocess.Popen(traced, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True) as running:
+        first = running.stdout.readline()
+        if not first and "ptrace" in record.read_text().lower():
+            pytest.skip("this machine lets strace trace nothing")
+        try:
+            with Caller(json.loads(first)["port"]) as peer:
+                peer.associate("STORESCP")
+                peer.send(message(3, store_request(1, "1.2.1"), versioned("1.2.1", 1)))
+                assert peer.response().status == 0x0000
+                peer.release()
+            with pytest.raises(AssociationRejected):
+                SCU().associate(Entity.local("STORESCP", json.loads(first)["port"]), [SHUTDOWN])
+            running.wait(SECONDS)
+        finally:
+            running.terminate()
+    calls = [line.split(maxsplit=1)[1] for line in record.read_text().splitlines()]
+    published = next(i for i, call in enumerate(calls) if call.startswith("linkat(") and "CT.1.2.1" in call)
+    sent = [i for i, call in enumerate(calls) if re.match(r"(sendto|sendmsg|write|writev)\(\d+<(socket|TCP)", call)]
+    assert len(sent) == 4  # A-ASSOCIATE-AC, C-STORE-RSP, A-RELEASE-RP; A-ASSOCIATE-RJ of the shutdown
+    synced = next(i for i, call in enumerate(calls) if i > published and "fsync(" in call and f"<{inbox}>" in call)
+    assert [i for i in sent if i > synced] == sent[1:]
 
 
 def test_a_published_file_is_a_regular_file_of_one_link(tmp_path):
