@@ -10,6 +10,7 @@ from data_sets import IMPLICIT
 from dulcet.acse.events import Initiator
 from dulcet.dul.items import ProposedContext
 from dulcet.dul.transport.tls import client_context
+from dulcet.services.storage.naming import PREFIXES
 from live_instances import (
     NEAR_LOSSLESS,
     SYNTAXES,
@@ -317,6 +318,17 @@ def test_anonymous_tls(trace: Trace, tmp_path: Path, certificates: Certificates,
         with pytest.raises(ConnectionFailed, match="certificate is not acceptable"):
             SCU("LIVE", trace=trace, tls=stranger).echo(server.entity)
     proven(STORESCP, "SCU", "C-ECHO", "anonymous TLS", "certificate refused by us")
+
+
+def test_our_prefixes_are_those_of_storescp(storescp: Storescp, scu: SCU, tmp_path: Path, proven: Proven) -> None:
+    """An object of each class with a prefix of its own; a class newer than this DCMTK is UNKNOWN to it."""
+    files = [instance(tmp_path, 1000 + number, sop_class=uid) for number, uid in enumerate(PREFIXES)]
+    assert [result.status for result in scu.store(storescp.entity, files)] == [0x0000] * len(files)
+    given = {path.name.partition(".")[2]: path.name.partition(".")[0] for path in storescp.received()}
+    theirs = {uid: given[uid_of(file)] for uid, file in zip(PREFIXES, files, strict=True)}
+    assert {uid: letters for uid, letters in theirs.items() if letters not in (PREFIXES[uid], "UNKNOWN")} == {}
+    assert sum(letters != "UNKNOWN" for letters in theirs.values()) >= 140
+    proven(STORESCP, "SCU", "C-STORE", "prefixes of file names")
 
 
 # dcmrecv
