@@ -167,6 +167,11 @@ def serve_archive(options: dict[str, Any]) -> dict[str, Any]:
     return started(live_pynetdicom_query.serve(entity(options), options))
 
 
+def serve_worklist(options: dict[str, Any]) -> dict[str, Any]:
+    """Start an SCP that has a worklist; see `live_pynetdicom_query`."""
+    return started(live_pynetdicom_query.serve_worklist(entity(options), options))
+
+
 def query(options: dict[str, Any]) -> dict[str, Any]:
     """Query; see `live_pynetdicom_query`."""
     return live_pynetdicom_query.find(entity(options), options)
@@ -182,6 +187,7 @@ DO = {
     "find": lambda options: live_pynetdicom_queries.find(entity(options), options),
     "get": lambda options: live_pynetdicom_queries.get(entity(options), options),
     "serve-archive": serve_archive,
+    "serve-worklist": serve_worklist,
     "query": query,
     "cancelled": live_pynetdicom_query.cancelled,
     "heard": live_pynetdicom_normalized.heard,

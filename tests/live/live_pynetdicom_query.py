@@ -73,6 +73,20 @@ def serve(ae: AE, options: dict[str, Any]) -> Any:
     return ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
 
 
+def serve_worklist(ae: AE, options: dict[str, Any]) -> Any:
+    """A worklist of a few items, which are told apart by modality."""
+    items = [Dataset.from_json(item) for item in options["items"]]
+
+    def find(event: Any) -> Iterator[tuple[int, Dataset]]:
+        (step,) = event.identifier.ScheduledProcedureStepSequence
+        for item in items:
+            if step.get("Modality") in ("", None, item.ScheduledProcedureStepSequence[0].Modality):
+                yield 0xFF00, item
+
+    ae.add_supported_context(WORKLIST)
+    return ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find)])
+
+
 def find(ae: AE, options: dict[str, Any]) -> dict[str, Any]:
     """C-FIND, cancelled after some matches if that is asked for."""
     model = options["model"]

@@ -1,11 +1,12 @@
-"""`dulcet qrscp` as a process of its own, with DCMTK's clients and with pynetdicom."""
+"""`dulcet qrscp` as a process of its own, with DCMTK's clients, Orthanc and pynetdicom."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from archive_files import CT, instance, write
-from live_peers import Process, Pynetdicom, Server, dcmtk, dulcet, run
+from live_peers import Orthanc, Process, Pynetdicom, Server, dcmtk, dulcet, run
 from ports import free_port
 from pydicom import dcmread
 
@@ -152,6 +153,29 @@ def test_dcmtk_ends_it_and_the_next_one_knows_everything(filled: Server, tmp_pat
         ended = run([dcmtk("findscu"), "-v", *TITLES, "-S", *wanted, "127.0.0.1", again.port])
         assert ended.said.count("(Pending)") == 1, ended
     proven("DCMTK termscu", "SCP (qrscp)", "Shutdown", "performed")
+
+
+@pytest.mark.parametrize(
+    ("level", "query", "unique", "found"),
+    [
+        ("Patient", {"PatientID": "P1", "PatientName": ""}, "PatientID", ["P1"]),
+        ("Study", {"StudyDate": "20260101-20260131", "StudyInstanceUID": ""}, "StudyInstanceUID", ["1.2"]),
+        ("Study", {"AccessionNumber": "B*", "StudyInstanceUID": ""}, "StudyInstanceUID", []),
+        ("Series", {"StudyInstanceUID": "1.2", "SeriesInstanceUID": ""}, "SeriesInstanceUID", ["1.2.1", "1.2.2"]),
+        ("Instance", {"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.1", "SOPInstanceUID": ""}, "SOPInstanceUID",
+         ["1.2.1.1", "1.2.1.2"]),
+    ],
+)  # fmt: skip
+def test_orthanc_finds(
+    filled: Server, orthanc: Orthanc, level: str, query: dict[str, str], unique: str, found: list[str], proven: Proven
+) -> None:
+    orthanc.knows("dulcet", "QRSCP", filled.port)
+    status, body = orthanc.ask("POST", "/modalities/dulcet/query", {"Level": level, "Query": query})
+    assert status == 200, body
+    answers = f"{json.loads(body)['Path']}/answers"
+    matches = [json.loads(orthanc.get(f"{answers}/{n}/content?simplify")) for n in json.loads(orthanc.get(answers))]
+    assert sorted(match[unique] for match in matches) == found
+    proven("Orthanc", "SCP (qrscp)", "C-FIND", level)
 
 
 def test_pynetdicom_finds_and_gets(pynetdicom: Pynetdicom, archive: Server, files: list[Path], proven: Proven) -> None:

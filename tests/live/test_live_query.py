@@ -1,9 +1,10 @@
-"""Query and retrieve with live peers: our SCU at DCMTK's dcmqrscp and wlmscpfs, Orthanc and pynetdicom; our Query SCP
-asked by DCMTK's findscu and by pynetdicom."""
+"""Query and retrieve with live peers: our SCU at DCMTK's dcmqrscp, Orthanc and pynetdicom; our Query SCP asked
+by DCMTK's findscu and by pynetdicom."""
 
 import asyncio
 import contextlib
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,8 +19,7 @@ from live_archive import Archive
 from live_instances import CT, ROOT, digests, encapsulated, instance
 from live_peers import Orthanc, Pynetdicom, Server, run
 from live_peers import dcmtk as program
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 from wire_peers import SECONDS
 
 from dulcet import SCP, SCU, Entity, FileStore, Operation, Query, QueryBuilder, Timeouts, Verification, aio
@@ -184,58 +184,6 @@ def test_leaving_dcmqrscp_early(scu: SCU, dcmqrscp: Entity, tmp_path: Path, prov
     proven("DCMTK dcmqrscp", "SCU", "C-FIND", "left early", "association goes on")
 
 
-# DCMTK wlmscpfs
-
-
-def worklist_item(name: str, modality: str) -> Dataset:
-    step = keys(
-        Modality=modality,
-        ScheduledStationAETitle="STATION",
-        ScheduledProcedureStepStartDate="20240101",
-        ScheduledProcedureStepStartTime="1000",
-        ScheduledPerformingPhysicianName="Live^Doctor",
-        ScheduledProcedureStepID="S1",
-        ScheduledProcedureStepDescription="Schädel",
-    )
-    item = keys(
-        SpecificCharacterSet="ISO_IR 100",
-        PatientName=name,
-        PatientID="LIVE",
-        PatientBirthDate="19700101",
-        PatientSex="O",
-        AccessionNumber="A1",
-        StudyInstanceUID=STUDY,
-        RequestedProcedureID="R1",
-        RequestedProcedureDescription="Kopf",
-        ScheduledProcedureStepSequence=[step],
-    )
-    item.file_meta = FileMetaDataset()
-    item.file_meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"
-    item.file_meta.MediaStorageSOPInstanceUID = f"{ROOT}.99"
-    item.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return item
-
-
-def test_wlmscpfs(scu: SCU, dcmtk: None, tmp_path: Path, proven: Proven) -> None:
-    folder = tmp_path / "worklists" / "WORK"
-    folder.mkdir(parents=True)
-    (folder / "lockfile").touch()
-    for number, (name, modality) in enumerate([("Müller^Jörg", "CT"), ("Live^Test", "MR")]):
-        worklist_item(name, modality).save_as(folder / f"{number}.wl", enforce_file_format=True)
-    command = [program("wlmscpfs"), "-v", "-dfp", tmp_path / "worklists", "-csk", "PORT"]
-    with Server(command, tmp_path / "wlmscpfs.log") as server:
-        peer = Entity.local("WORK", server.port)
-        both = list(scu.find(peer, ""))
-        assert sorted(str(each.PatientName) for each in both) == ["Live^Test", "Müller^Jörg"]
-        assert {each.ScheduledProcedureStepSequence[0].Modality for each in both} == {"CT", "MR"}
-        wanted = keys(PatientName="", ScheduledProcedureStepSequence=[keys(Modality="CT")])
-        with scu.associate(peer, [model("find", "worklist")]) as association:
-            (match,) = association.find(wanted)
-        assert match.identifier is not None
-        assert match.identifier.PatientName == "Müller^Jörg"
-    proven("DCMTK wlmscpfs", "SCU", "Modality Worklist", "sequence keys", "character sets")
-
-
 # Orthanc
 
 
@@ -299,6 +247,41 @@ def test_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, catcher: Archive, tmp_path
         result = scu.get(peer, store=lambda one: got.append(one.sop_instance_uid), StudyInstanceUID=STUDY)
         assert (result.status, result.completed, len(got)) == (0x0000, 3, 3)
         proven("pynetdicom", "SCU", "C-GET", "study", "roles")
+
+
+@pytest.mark.usefixtures("pynetdicom")
+def test_qrscp_of_pynetdicom(scu: SCU, catcher: Archive, tmp_path: Path, proven: Proven) -> None:
+    """Its archive, as people start it. It answers once for each instance, at every level."""
+    settings = tmp_path / "qrscp.ini"
+    settings.write_text(
+        "[DEFAULT]\nae_title: QR\nport: 104\nmax_pdu: 16382\nacse_timeout: 30\ndimse_timeout: 30\n"
+        "network_timeout: 30\nbind_address: 127.0.0.1\nlog_identifier: False\n"
+        f"instance_location: {tmp_path / 'objects'}\ndatabase_location: {tmp_path / 'objects.sqlite'}\n"
+        f"[DULCET]\naddress: 127.0.0.1\nport: {catcher.port}\n"
+    )
+    command = [sys.executable, "-m", "pynetdicom", "qrscp", "-d", "-c", settings, "--port", "PORT"]
+    with Server(command, tmp_path / "qrscp.log") as server:
+        peer = Entity.local("QR", server.port)
+        sources = files(tmp_path)
+        assert all(result.stored for result in scu.store(peer, sources))
+        proven("pynetdicom qrscp", "SCU", "C-STORE", "a study")
+        images = [f"{ROOT}.{number}" for number in (1, 2, 3)]
+        assert {str(each.PatientName) for each in scu.find(peer, "PATIENT", PatientID="LIVE")} == {"Live^Test"}
+        assert {each.StudyInstanceUID for each in scu.find(peer, "STUDY", PatientName="Live*")} == {STUDY}
+        assert {each.SeriesInstanceUID for each in scu.find(peer, "SERIES", StudyInstanceUID=STUDY)} == {SERIES}
+        found = scu.find(peer, "IMAGE", StudyInstanceUID=STUDY, SeriesInstanceUID=SERIES)
+        assert sorted(each.SOPInstanceUID for each in found) == images
+        assert list(scu.find(peer, "STUDY", PatientID="NOBODY")) == []
+        proven("pynetdicom qrscp", "SCU", "C-FIND", "patient root", "study root", "all levels")
+        moved = scu.move(peer, level="STUDY", StudyInstanceUID=STUDY, destination="DULCET")
+        assert (moved.status, moved.completed, moved.failed) == (0x0000, 3, 0)
+        assert sorted(one.sop_instance_uid for one in catcher.outcomes) == images
+        assert scu.move(peer, StudyInstanceUID=STUDY, destination="NOWHERE").status == 0xA801
+        proven("pynetdicom qrscp", "SCU", "C-MOVE", "study", "to our SCP", "status A801")
+        got: list[str] = []
+        result = scu.get(peer, store=lambda one: got.append(one.sop_instance_uid), StudyInstanceUID=STUDY)
+        assert (result.status, result.completed, sorted(got)) == (0x0000, 3, images)
+        proven("pynetdicom qrscp", "SCU", "C-GET", "study", "roles")
 
 
 def test_failures_and_cancel_at_pynetdicom(pynetdicom: Pynetdicom, scu: SCU, tmp_path: Path, proven: Proven) -> None:

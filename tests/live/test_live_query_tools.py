@@ -2,7 +2,7 @@
 lines find the same, bring the same, and end with the same code or a truer one."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ MR = "1.2.840.10008.5.1.4.1.1.4"
 ROOT = "1.2.826.0.1.3680043.8.498.78"
 STUDIES = ((1, "DOE^JANE", 3), (2, "ROE^RICHARD", 2))
 """Studies in the archive: number, patient's name, how many instances."""
+MANY = 1000
 
 
 def made(folder: Path, study: int, name: str, number: int) -> Path:
@@ -46,9 +47,9 @@ def made(folder: Path, study: int, name: str, number: int) -> Path:
 
 
 class Qrscp(Server):
-    """A dcmqrscp with two studies, which knows one move destination, at a port of ours."""
+    """A dcmqrscp with a few studies, which knows one move destination, at a port of ours."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, studies: Sequence[tuple[int, str, int]] = STUDIES) -> None:
         self.destination = free_port()
         (folder / "archive").mkdir()
         configuration = folder / "dcmqrscp.cfg"
@@ -60,7 +61,7 @@ class Qrscp(Server):
             "utf-8",
         )
         super().__init__([dcmtk("dcmqrscp"), "-v", "-dhl", "-c", configuration, "PORT"], folder / "dcmqrscp.log")
-        self.files = [made(folder, study, name, n) for study, name, count in STUDIES for n in range(1, count + 1)]
+        self.files = [made(folder, study, name, n) for study, name, count in studies for n in range(1, count + 1)]
         stored = run([dcmtk("storescu"), "-aec", "ARCHIVE", "127.0.0.1", self.port, *self.files])
         assert stored.code == 0, stored.said
         self.peer: list[object] = ["-aec", "ARCHIVE", "127.0.0.1", self.port]
@@ -262,15 +263,28 @@ def test_an_unknown_move_destination_is_explained(qrscp: Qrscp, proven: Proven) 
     proven(QRSCP, "SCU", "C-MOVE", "unknown destination explained")
 
 
-def test_cancel(qrscp: Qrscp, tmp_path: Path, proven: Proven) -> None:
-    """dcmqrscp may have said everything before it hears of the cancellation; then nothing was left to cancel."""
-    moving = ("-aem", "MOVER", "+P", qrscp.destination, "-od", tmp_path, "-k", f"StudyInstanceUID={ROOT}.1")
-    for tool, words in (("findscu", ("-k", "StudyInstanceUID")), ("movescu", moving)):
-        ended = run(dulcet(tool, "--json", "--cancel", "1", *STUDY, *words, *qrscp.peer))
-        assert ended.code in (0, 75), ended.said
-        assert json.loads(ended.said.splitlines()[-1])["record"] == "summary"
-    for service in ("C-FIND", "C-MOVE"):
-        proven(QRSCP, "SCU", service, "asked to cancel")
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Qrscp]:
+    """One whose only study takes it longer to look through, and to send, than a C-CANCEL takes to come."""
+    with Qrscp(tmp_path_factory.mktemp("large"), [(1, "DOE^JANE", MANY)]) as server:
+        yield server
+
+
+IMAGES = ("-S", "-k", "QueryRetrieveLevel=IMAGE", "-k", f"StudyInstanceUID={ROOT}.1",
+          "-k", f"SeriesInstanceUID={ROOT}.1.0", "-k", "SOPInstanceUID")  # fmt: skip
+
+
+@pytest.mark.parametrize("service", ["C-FIND", "C-MOVE"])
+def test_cancel(large: Qrscp, tmp_path: Path, service: str, proven: Proven) -> None:
+    """dcmqrscp looks for a C-CANCEL between its responses; what it then ends with is FE00H (PS3.7 9.3.2.3)."""
+    moving = ("-aem", "MOVER", "+P", large.destination, "-od", tmp_path, *STUDY, "-k", f"StudyInstanceUID={ROOT}.1")
+    words = ("findscu", *IMAGES) if service == "C-FIND" else ("movescu", *moving)
+    ended = run(dulcet(*words, "--json", "--cancel", "1", *large.peer))
+    assert ended.code == 75, ended.said
+    assert "0xFE00" in ended.said
+    records = [json.loads(line) for line in ended.said.splitlines() if line.startswith("{")]
+    assert 0 < sum(each["record"] in ("match", "object") for each in records) < MANY
+    proven(QRSCP, "SCU", "C-CANCEL", f"of a {service}")
 
 
 # Worklists
