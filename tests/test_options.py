@@ -352,7 +352,7 @@ WORDS: list[tuple[str, str, str, object]] = [
     ("F", "--multiple-values", "multiple_values", True),
     ("EUPTFGMQSR", "--json", "json", True),
     ("EUPTFGMQSR", "--log-format json", "log_format", "json"),
-    ("UFGMS", "--no-progress", "no_progress", True),
+    ("EUFGMS", "--no-progress", "no_progress", True),
     ("PQR", "--allow-shutdown", "allow_shutdown", True),
     ("PQR", "--artim 5", "artim", 5.0),
     ("PMQR", "--idle-timeout 0", "idle_timeout", None),

@@ -9,6 +9,7 @@ from dulcet.services.query.query import Query
 from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scp import SCP, RunningSCP
 from dulcet.services.storage.storage import Storage
+from dulcet.services.verification import Verification
 from dulcet.tools import reporting
 from pydicom.dataset import Dataset
 from tool_runs import Ran, Terminal, Tool, dicom_file
@@ -18,8 +19,10 @@ SHOWN = {
     "storescu": ("3 of 3 files", "MB/s", "0:00:"),
     "dcmsend": ("3 of 3 files", "MB/s", "0:00:"),
     "getscu": ("3 objects received", "MB/s", "3/3", "0:00:"),
-    "movescu": ("retrieving", "3/3", "0:00:"),  # what goes elsewhere has no bytes to count
+    "movescu": ("retrieving", "a second", "3/3", "0:00:"),  # what goes elsewhere has no bytes to count
     "findscu": ("3 matches", "a second"),
+    "echoscu": ("C-ECHO", "a second", "3/3", "0:00:"),
+    "qrscp": ("indexing", "a second", "3/3", "files", "0:00:"),
 }
 """What stands on the terminal in the end: how much, how fast, and where it can be known how long it will take."""
 
@@ -32,6 +35,7 @@ def peer(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     studies = [Dataset() for _ in files]
     with SCP("STATION", [Storage(tmp_path / "station")]).running() as station:
         services = [
+            Verification(),
             Storage(tmp_path / "archive"),
             Query(lambda _keys, _operation: studies),
             Retrieve(lambda _keys, _operation: files, {"STATION": station.entity}),
@@ -42,8 +46,9 @@ def peer(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 def run(tool: Tool, peer: RunningSCP, folder: Path, name: str, *words: object) -> Ran:
     files = [folder / f"{number}.dcm" for number in (1, 2, 3)]
-    work = files if name in ("storescu", "dcmsend") else [*KEYS, *(["-aem", "STATION"] * (name == "movescu"))]
-    ran = tool(name, *words, "127.0.0.1", peer.port, *work)
+    who = ("127.0.0.1", peer.port)
+    work = {"storescu": files, "dcmsend": files, "movescu": [*KEYS, "-aem", "STATION"], "echoscu": ["--repeat", 3]}
+    ran = tool(name, *words, *([*who, *work.get(name, KEYS)] if name != "qrscp" else ["--reindex", folder]))
     assert ran.code == 0
     return ran
 

@@ -1,6 +1,5 @@
 """`dulcet qrscp`: an archive from the command line, how it begins and ends, and what it tells."""
 
-import io
 import json
 import signal
 import sys
@@ -12,8 +11,8 @@ from dulcet.services.query.query import QueryFailed
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.tools.connection import log_for
 from dulcet.tools.options.command_line import UsageError, parse
-from dulcet.tools.qrscp import IndexProgress, Serving
-from tool_runs import LIMIT, Terminal, documented, process, serving
+from dulcet.tools.qrscp import Serving
+from tool_runs import LIMIT, documented, process, serving
 
 from dulcet import SCP, SCU, Entity, Storage
 
@@ -146,13 +145,3 @@ def test_a_process_of_its_own_ends_in_order(tmp_path, how):
         out, err = started.communicate(timeout=LIMIT)
     assert (started.returncode, err) == (0, "")
     assert json.loads(out.splitlines()[-1])["words"] == "0 objects stored"
-
-
-def test_a_bar_shows_what_is_indexed():
-    screen = Terminal()
-    with IndexProgress(stream=screen) as bar:
-        bar.tell(0, 20)
-        bar.tell(20, 20)
-    assert "20/20" in screen.getvalue()
-    with IndexProgress(stream=io.StringIO()) as bar:
-        bar.tell(0, 20)

@@ -11,7 +11,7 @@ from .exit_codes import SEVERITY, ExitCode, for_status, worst
 from .interrupts import Interrupts
 from .log import Log
 from .options.transfer_syntaxes import PROPOSABLE
-from .reporting import Report
+from .reporting import Report, Tally
 
 
 def main(options: argparse.Namespace) -> int:
@@ -26,10 +26,13 @@ def main(options: argparse.Namespace) -> int:
     log.info("requesting association", peer=str(peer))
     answers: list[Status] = []
     ends: list[ExitCode] = []
+    wanted = options.repeat > 1 and not (options.no_progress or options.json or options.log_level == "fatal")
     with scu.associate(peer, contexts) as association, Interrupts() as interrupts:
         tell_agreement(options, log, association.agreement)
-        while len(answers) < options.repeat and not interrupts.wanted:
-            answers.append(_echo(association, log, report))
+        with Tally("C-ECHO", "answers", wanted=wanted) as tally:
+            while len(answers) < options.repeat and not interrupts.wanted:
+                answers.append(_echo(association, log, report))
+                tally.tell(len(answers), options.repeat)
         ends.append(leave(association, log, abort=options.abort))
     if interrupts.wanted:
         ends.append(ExitCode.INTERRUPTED)

@@ -1,8 +1,7 @@
 """`dulcet qrscp`: an archive over a directory (Storage, Query/Retrieve and Storage Commitment SCP)."""
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from ..services.entities import Entities
 from ..services.entity import Entity
@@ -15,14 +14,12 @@ from .connection import log_for
 from .exit_codes import ExitCode, Failure
 from .log import Log, PeerLog
 from .options.command_line import UsageError
-from .reporting import objects
+from .reporting import Tally, objects
 
 WINDOW = 8
 """Operations that may be outstanding, either way, where a peer asks for a window (PS3.7 D.3.3.3)."""
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from ..services.archive.archive import Archive
 
 
@@ -65,7 +62,8 @@ class Serving(receiving.Receiving):
     def file_store(self) -> FileStore:
         """That of the archive, whose index is up to date then."""
         options = self._options
-        with IndexProgress(wanted=not (options.no_progress or options.json or options.log_level == "fatal")) as bar:
+        wanted = not (options.no_progress or options.json or options.log_level == "fatal")
+        with Tally("indexing", "files", wanted=wanted) as bar:
             self._archive = _archive(
                 options.directory,
                 options.index,
@@ -150,44 +148,3 @@ def _archive(directory: str, url: str | None, **options: Any) -> "Archive":
         # What a driver says may hold the password of a URL; its first line says what is wrong.
         words = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise Failure(ExitCode.FAILURE, f"the index cannot be opened: {words}") from error
-
-
-class IndexProgress:
-    """A bar for the files that the index does not know yet; nothing at all when nobody is looking."""
-
-    def __init__(self, *, wanted: bool = True, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._wanted = wanted and self._stream.isatty()
-        self._bar: Progress | None = None
-        self._task: Any = None
-
-    def tell(self, done: int, total: int) -> None:
-        """So many files of so many are done."""
-        if self._bar is None and self._wanted and total:
-            self._bar = _bar(self._stream)
-            self._task = self._bar.add_task("indexing", total=total)
-            self._bar.start()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total)
-
-    def __enter__(self) -> "IndexProgress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _bar(stream: TextIO) -> "Progress":
-    from rich import progress
-    from rich.console import Console
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TextColumn("files"),
-        progress.TimeRemainingColumn(),
-        console=Console(file=stream),
-        transient=True,
-    )

@@ -22,6 +22,12 @@ def objects(count: int) -> str:
     return f"{count} object{'s' if count != 1 else ''}"
 
 
+def a_second(count: int, begun: float) -> str:
+    """How fast that many came since then (in seconds of `time.monotonic`), in words."""
+    rate = count / max(time.monotonic() - begun, 0.001)
+    return f"{rate:.0f} a second" if rate >= 10 else f"{rate:.1f} a second"
+
+
 class Report:
     """Records and a summary, for people or for programs."""
 
@@ -106,6 +112,39 @@ class Progress:
         return f"{self._files} of {self._total_files} files"
 
 
+class Tally:
+    """How many of so many are done, how fast, and how long the rest takes; nothing at all when nobody is looking.
+
+    For what is counted and has no bytes.
+    """
+
+    def __init__(self, doing: str, what: str, *, wanted: bool = True, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._wanted = wanted and self._stream.isatty()
+        self._doing, self._what = doing, what
+        self._bar: Bar | None = None
+        self._task: Any = None
+
+    def tell(self, done: int, total: int) -> None:
+        """So many of so many."""
+        if self._bar is None and self._wanted and total:
+            self._bar = _tally(self._stream, self._what)
+            self._begun = time.monotonic()
+            self._task = self._bar.add_task(self._doing, total=total)
+            self._bar.start()
+        if self._bar is not None:
+            description = f"{self._doing}, {a_second(done, self._begun)}" if done else self._doing
+            self._bar.update(self._task, completed=done, total=total, description=description)
+
+    def __enter__(self) -> "Tally":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
 class Counter:
     """What a server has received, on one line of a terminal that is written again; nothing when nobody is looking."""
 
@@ -170,6 +209,21 @@ def _bar(stream: TextIO) -> "Bar":
         progress.BarColumn(),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(file=stream),
+        transient=True,
+    )
+
+
+def _tally(stream: TextIO, what: str) -> "Bar":
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=20),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn(what),
         progress.TimeRemainingColumn(),
         console=Console(file=stream),
         transient=True,

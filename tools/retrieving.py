@@ -23,7 +23,7 @@ from .interrupts import Interrupts
 from .log import Log
 from .matches import plain
 from .querying import sop_class, status_shown, tell_extension
-from .reporting import objects
+from .reporting import a_second, objects
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -230,7 +230,7 @@ class RetrievalBar:
         self._wanted = wanted and self._stream.isatty()
         self._bar: Bar | None = None
         self._task: Any = None
-        self._objects = self._bytes = 0
+        self._objects = self._bytes = self._done = 0
         self._counts = ""
 
     def __enter__(self) -> Self:
@@ -262,6 +262,7 @@ class RetrievalBar:
         total = None if progress.remaining is None else done + progress.remaining
         if progress.failed or progress.warning:
             self._counts = f", {progress.failed or 0} failed, {progress.warning or 0} with a warning"
+        self._done = done
         if self._bar is not None and progress.completed is not None:
             self._bar.update(self._task, completed=done, total=total, description=self._told())
 
@@ -273,7 +274,8 @@ class RetrievalBar:
             self._bar.update(self._task, description=self._told())
 
     def _told(self) -> str:
-        if not self._objects:
-            return f"retrieving{self._counts}"
+        if not self._objects:  # what goes elsewhere has no bytes to count
+            pace = f", {a_second(self._done, self._begun)}" if self._done else ""
+            return f"retrieving{pace}{self._counts}"
         rate = self._bytes / 1e6 / max(time.monotonic() - self._begun, 0.001)
         return f"{objects(self._objects)} received, {self._bytes / 1e6:.1f} MB, {rate:.1f} MB/s{self._counts}"

@@ -66,7 +66,7 @@ _GENERAL = (
     ),
     Option("O EUPTFGMSRQ", "--json", "results as JSON: one record a line, then a summary"),
     Option("S UPGSRQ", "+v --verbose-pc", "show the presentation contexts too, with -v"),
-    Option("O UFGMSQ", "--no-progress", "show no progress on the terminal"),
+    Option("O EUFGMSQ", "--no-progress", "show no progress on the terminal"),
 )
 
 _PROTOCOL_FAMILY = (
