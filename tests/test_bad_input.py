@@ -314,14 +314,27 @@ def test_what_was_acknowledged_does_not_fit_on_the_disk(tool: Tool, good: list[P
         ["storescu", "--json"],
         ["findscu", *KEYS],
         ["findscu", "--json", *KEYS],
+        ["getscu", *KEYS],
+        ["getscu", "--json", *KEYS],
+        ["movescu", "-aem", "STATION", *KEYS],
+        ["movescu", "-aem", "STATION", "--json", *KEYS],
+        ["dcmsend"],
+        ["dcmsend", "--json"],
+        ["termscu"],
+        ["termscu", "--json"],
     ],
     ids=" ".join,
 )
 def test_standard_output_on_a_full_disk(good: list[Path], tmp_path: Path, words: list[str]) -> None:
-    with archive(tmp_path, good).running() as running, Path("/dev/full").open("w") as full:
+    station = SCP("STATION", [Storage(tmp_path / "station")]).running()
+    with (
+        station as there,
+        archive(tmp_path, good, STATION=there.entity).running() as running,
+        Path("/dev/full").open("w") as full,
+    ):
         peer = ["127.0.0.1", running.port] if words[-1] not in ("--help", "table") else []
-        files = good if words[0] == "storescu" else []
-        with process(*words, *peer, *files, stdout=full) as ran:
+        files = good if words[0] in SENDERS else []
+        with process(*words, *peer, *files, cwd=tmp_path, stdout=full) as ran:
             err = ran.communicate(timeout=LIMIT)[1]
     name = "dulcet" if words == ["--help"] else f"dulcet {words[0]}"
     assert (ran.returncode, err) == (43, f"{name}: standard output: No space left on device\n")

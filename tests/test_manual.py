@@ -1,6 +1,7 @@
 """Manual pages, HTML and completion hold every option of every tool, and are what their readers understand."""
 
 import html.parser
+import re
 import shutil
 import subprocess
 import sys
@@ -91,14 +92,33 @@ def test_the_html_reference(capsys: pytest.CaptureFixture[str]) -> None:
             assert all(manual._text(row.flags[-1]) in page for row in group)
 
 
-def test_completion_is_a_program_of_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
-    assert manual.main(["bash"]) == 0
-    script = capsys.readouterr().out
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=30)
-    for option in ("--aetitle", "+tls", "--propose-lossless"):
-        assert option in script
-    assert manual.main(["zsh"]) == 0
-    assert capsys.readouterr().out.startswith("#compdef dulcet")
+@pytest.fixture(params=["bash", "zsh"])
+def completion(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """A shell, and what completes for it."""
+    assert manual.main([request.param]) == 0
+    return request.param, capsys.readouterr().out
+
+
+def test_completion_is_a_program_of_the_shell(completion: tuple[str, str]) -> None:
+    shell, script = completion
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=30)
+    else:
+        assert script.startswith("#compdef dulcet")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_completion_knows_every_option(completion: tuple[str, str], tool: str) -> None:
+    """All flags of the table are in the tool's own list, and it has no others."""
+    shell, script = completion
+    if shell == "bash":
+        (listed,) = re.findall(rf"^_shtab_dulcet_{tool}_option_strings=\((.*)\)$", script, re.MULTILINE)
+        offered = set(listed.split())
+    else:
+        (listed,) = re.findall(rf"^_shtab_dulcet_{tool}_options=\(\n(.*?)^\)$", script, re.MULTILINE | re.DOTALL)
+        heads = [re.sub(r'["*{}]', "", line.partition("[")[0]).strip() for line in listed.splitlines()]
+        offered = {flag for head in heads if head[0] not in "(:" for flag in head.split(",")}
+    assert offered == {flag for _, group in rows(tool) for row in group for flag in row.flags}
 
 
 def test_completion_without_shtab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

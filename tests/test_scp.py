@@ -18,6 +18,7 @@ from certificates import Certificates
 from data_sets import EXPLICIT, data_set
 from dulcet.acse.events import Aborted, Established, Rejected, Released
 from dulcet.acse.policy import Reject, SupportedContext
+from dulcet.acse.user_identity import username_and_passcode, verify_passcodes
 from dulcet.dimse import exchange, messages
 from dulcet.dul.items import AsynchronousOperationsWindow, ProposedContext, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
@@ -25,6 +26,7 @@ from dulcet.dul.transport.tls import client_context, server_context
 from dulcet.services.scp import RunningSCP
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.publishing import Draft
+from pydicom.dataset import Dataset
 from wire_peers import CT, SECONDS, VERIFICATION, Caller, echo_request, message, request, store_request, until
 
 from dulcet import (
@@ -37,6 +39,7 @@ from dulcet import (
     FileStore,
     NoAcceptedContext,
     Operation,
+    Query,
     Service,
     Shutdown,
     Status,
@@ -334,6 +337,21 @@ def test_who_calls_over_tls(serve: Serve, tmp_path: Path) -> None:
     assert caller.address[0] == "127.0.0.1"
     with Caller(running.port) as plain:
         assert plain.associate() is None
+
+
+def test_a_handler_sees_who_the_user_is(serve: Serve) -> None:
+    """What the verifier calls the user (PS3.7 D.3.3.7); nobody where the peer says nothing."""
+    seen: list[str | None] = []
+
+    def matches(_keys: Dataset, operation: Operation) -> list[Dataset]:
+        seen.append(operation.caller.agreement.user)
+        return []
+
+    verifier = verify_passcodes({"anna": "secret"})
+    running = serve(Query(matches), user_identity=verifier)
+    for identity in (username_and_passcode("anna", "secret"), None):
+        assert list(SCU("HER", user_identity=identity).find(running.entity, "STUDY", PatientID="1")) == []
+    assert seen == ["anna", None]
 
 
 def test_tls_at_one_end_only(serve: Serve, log: Recorder, tmp_path: Path) -> None:

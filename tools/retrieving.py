@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -171,17 +171,18 @@ class Retrieving(ABC):
                 self.codes.append(ExitCode.OUTPUT_NOT_WRITABLE)
             elif outcome.status != 0:
                 self.codes.append(ExitCode.STATUS)
-            self._report.record(
-                "object",
-                outcome=outcome.outcome,
-                status=status_shown(outcome.status),
-                file=None if outcome.path is None else str(outcome.path),
-                bytes=outcome.size,
-                sop_class_uid=outcome.sop_class_uid,
-                sop_instance_uid=outcome.sop_instance_uid,
-                calling=calling,
-                peer=address,
-            )
+            with suppress(OSError):  # of standard output; the record of the final response meets it again
+                self._report.record(
+                    "object",
+                    outcome=outcome.outcome,
+                    status=status_shown(outcome.status),
+                    file=None if outcome.path is None else str(outcome.path),
+                    bytes=outcome.size,
+                    sop_class_uid=outcome.sop_class_uid,
+                    sop_instance_uid=outcome.sop_instance_uid,
+                    calling=calling,
+                    peer=address,
+                )
 
     def stored_for(self, caller: "Caller", outcome: StoreOutcome) -> None:
         """The same, from a server."""
