@@ -6,13 +6,13 @@ line and the cell.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
+from .documents import document
 from .errors import SpecError
 from .values import value
 
@@ -112,11 +112,7 @@ def parse(text: str, source: str = "codes.toml") -> Codes:
     Raises:
         SpecError: naming line and cell of the first thing that is wrong.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{source}: {error}") from None
-    return _Reader(text, source).codes(document)
+    return _Reader(text, source).codes(document(text, source))
 
 
 class _Reader:

@@ -7,13 +7,13 @@ element.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
+from .documents import document
 from .errors import SpecError
 from .values import value
 
@@ -108,10 +108,10 @@ def parse(text: str, source: str = "dimse.toml") -> Dimse:
     Raises:
         SpecError: naming file, message and element of the first thing that is wrong.
     """
+    read = document(text, source)
     try:
-        document = tomllib.loads(text)
-        return _Reader(document).dimse()
-    except (tomllib.TOMLDecodeError, SpecError) as error:
+        return _Reader(read).dimse()
+    except SpecError as error:
         raise SpecError(f"{source}: {error}") from None
 
 

@@ -6,13 +6,13 @@ of a service for one number are refused with a `SpecError` that names file, serv
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
+from .documents import document
 from .errors import SpecError
 from .values import value
 
@@ -84,9 +84,10 @@ def parse(text: str, source: str = "status.toml") -> Statuses:
     Raises:
         SpecError: naming file, service and code of the first thing that is wrong.
     """
+    read = document(text, source)
     try:
-        return _statuses(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, SpecError) as error:
+        return _statuses(read)
+    except SpecError as error:
         raise SpecError(f"{source}: {error}") from None
 
 

@@ -6,13 +6,13 @@ network event without an answer. Each refusal names the line and the cell.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from . import text_of
+from .documents import document
 from .errors import SpecError
 from .values import value
 
@@ -121,10 +121,7 @@ def parse(text: str, source: str = "upper_layer.toml") -> UpperLayerSpec:
     Raises:
         SpecError: naming line and cell of the first thing that is wrong.
     """
-    try:
-        return _Reader(text, source).spec()
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{source}: {error}") from None
+    return _Reader(text, source).spec()
 
 
 class _Reader:
@@ -133,11 +130,14 @@ class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self.source = source
         self.lines = text.splitlines()
-        self.document = tomllib.loads(text)
+        self.document = document(text, source)
         self.rows: dict[str, int] = {}
         """Line of each event's row of Table 9-10."""
 
-    def fail(self, message: str, line: int | None = None) -> SpecError:
+    def fail(self, message: str, *places: int | str) -> SpecError:
+        """What is wrong, and the first place that there is: a line's number, or what one starts with."""
+        lines = (place if isinstance(place, int) else self.line_of(place) for place in places)
+        line = next((line for line in lines if line is not None), None)
         where = self.source if line is None else f"{self.source}, line {line}"
         return SpecError(f"{where}: {message}")
 
@@ -148,34 +148,31 @@ class _Reader:
     def section(self, name: str, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         """A table of the document, whose keys must be `names` in this order."""
         found = self.document.get(name)
-        line = self.line_of(f"[{name}") or self.line_of(name)
         if not isinstance(found, dict):
             raise self.fail(f"[{name}] is missing")
         for expected, key in zip(names, found, strict=False):
             if key != expected:
-                raise self.fail(
-                    f"[{name}]: {expected} expected, {key} found", self.line_of(key) or self.line_of(f"[{name}.{key}]")
-                )
+                raise self.fail(f"[{name}]: {expected} expected, {key} found", key, f"[{name}.{key}]")
         if len(found) != len(names):
             odd = (
                 names[len(found)] + " is missing"
                 if len(found) < len(names)
                 else list(found)[len(names)] + " is one too many"
             )
-            raise self.fail(f"[{name}]: {odd}", line)
+            raise self.fail(f"[{name}]: {odd}", f"[{name}", name)
         for key, entry in found.items():
             if not isinstance(entry, dict):
-                raise self.fail(f"{key} is not a table", self.line_of(key))
+                raise self.fail(f"{key} is not a table", key)
         return found
 
     def word(self, key: str, entry: dict[str, Any], field: str, allowed: tuple[str, ...] = ()) -> str:
         """A string of an entry, one of `allowed` where that is given."""
         value = entry.get(field)
-        line = self.line_of(key) or self.line_of(f"[actions.{key}]")
+        places = (key, f"[actions.{key}]")
         if not isinstance(value, str) or not value:
-            raise self.fail(f"{key}: {field} is missing", line)
+            raise self.fail(f"{key}: {field} is missing", *places)
         if allowed and value not in allowed:
-            raise self.fail(f"{key}: {field} = {value!r} is none of {', '.join(allowed)}", line)
+            raise self.fail(f"{key}: {field} = {value!r} is none of {', '.join(allowed)}", *places)
         return value
 
     def spec(self) -> UpperLayerSpec:
@@ -204,18 +201,18 @@ class _Reader:
         branches = []
         for answer in ("yes", "no"):
             if not isinstance(entry.get(answer), dict):
-                raise self.fail(f"{name}: asks a question but has no '{answer}'", self.line_of(f"[actions.{name}]"))
+                raise self.fail(f"{name}: asks a question but has no '{answer}'", f"[actions.{name}]")
             branches.append(self.outcome(name, entry[answer]))
         return Action(name, self.word(name, entry, "question"), *branches)
 
     def outcome(self, name: str, entry: dict[str, Any]) -> Outcome:
-        line = self.line_of(f"[actions.{name}]")
+        place = f"[actions.{name}]"
         does = entry.get("does")
         if not isinstance(does, list) or not does:
-            raise self.fail(f"{name}: does is missing", line)
+            raise self.fail(f"{name}: does is missing", place)
         for step in does:
             if not isinstance(step, str) or not _VERBS.fullmatch(step):
-                raise self.fail(f"{name}: does not understand the step {step!r}", line)
+                raise self.fail(f"{name}: does not understand the step {step!r}", place)
         return Outcome(tuple(does), self.word(name, entry, "next", STATES))
 
     def cells(self, actions: dict[str, Action]) -> dict[tuple[str, str], Action]:
@@ -224,7 +221,7 @@ class _Reader:
         grid = table.get("grid") if isinstance(table, dict) else None
         first = self.line_of("grid")
         if not isinstance(grid, str) or first is None:
-            raise self.fail("[table_9_10]: grid is missing", self.line_of("[table_9_10]"))
+            raise self.fail("[table_9_10]: grid is missing", "[table_9_10]")
         rows = [(first + offset, line.split()) for offset, line in enumerate(grid.splitlines(), 1) if line.strip()]
         if not rows or rows[0][1] != list(STATES):
             raise self.fail(
@@ -263,9 +260,10 @@ class _Reader:
         used = {action.name for action in spec.cells.values()}
         for name in spec.actions:
             if name not in used:
-                raise self.fail(f"{name} stands in no cell of Table 9-10", self.line_of(f"[actions.{name}]"))
-        for lost in [state for state in spec.states if state not in reachable(spec)]:
-            raise self.fail(f"Table 9-10: no cell leads to {lost}", self.line_of(lost))
+                raise self.fail(f"{name} stands in no cell of Table 9-10", f"[actions.{name}]")
+        found = reachable(spec)
+        for lost in [state for state in spec.states if state not in found]:
+            raise self.fail(f"Table 9-10: no cell leads to {lost}", lost)
 
 
 def reachable(spec: UpperLayerSpec) -> frozenset[str]:

@@ -45,12 +45,6 @@ def _bare(loop: str) -> Words:
     return [sys.executable, "-c", _BARE.format(loop=loop, path=str(Path(__file__).with_name("bare.py")))]
 
 
-def _console_script(tool: str) -> Words:
-    """As people call it."""
-    script = Path(sys.executable).with_name("dulcet")
-    return [script, tool] if script.exists() else [sys.executable, "-m", "dulcet", tool]
-
-
 def _dcmtk(tool: str) -> Words:
     return [program(tool, "$dcmtk")]
 
@@ -73,7 +67,7 @@ def _uvloop(tool: str) -> Words:
 
 DULCET = Program("dulcet", _dulcet(_ASYNCIO))
 UVLOOP = Program("dulcet+uvloop", _uvloop)
-SCRIPT = Program("dulcet", _console_script)
+SCRIPT = Program("dulcet", _dulcet(""))
 BARE = Program("bare asyncio", lambda _tool: _bare(_ASYNCIO))
 BARE_UVLOOP = Program("bare uvloop", lambda tool: _uvloop(tool) and _bare(""))
 DCMTK = Program("DCMTK", _dcmtk, NODELAY, ("-pdu", PDU))

@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+import venv
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +96,25 @@ class Place:
 
     # ---- processes ----
 
+    @cached_property
+    def python(self) -> Path:
+        """This interpreter with the same packages, without what a developer's environment does at each start.
+
+        The hooks of coverage, of setuptools and of the editable installation take 12 ms there; `python -c pass`
+        takes 22 ms with them and 10 ms in an environment into which a wheel was installed.
+        """
+        where = self.root / "python"
+        venv.create(where, symlinks=True)
+        [packages] = where.glob("lib/python*/site-packages")
+        clone = HERE.parent.parent
+        (packages / "bench.pth").write_text(f"{sysconfig.get_path('purelib')}\n{clone}\n")
+        return where / "bin" / "python"
+
+    def _words(self, command: Sequence[object]) -> list[str]:
+        """A command line; that of a Python program has `sys.executable` in front."""
+        first, *rest = map(str, command)
+        return [str(self.python) if first == sys.executable else first, *rest]
+
     @contextlib.contextmanager
     def process(
         self, command: Sequence[object], environment: Mapping[str, str] = {}, **options: Any
@@ -101,7 +122,7 @@ class Place:
         """A process in a group of its own, which is killed at the end."""
         with (self.root / "log").open("ab") as log:
             process = subprocess.Popen(
-                [*map(str, command)],
+                self._words(command),
                 env=ENVIRONMENT | dict(environment),
                 start_new_session=True,
                 cwd=self.root,
@@ -140,7 +161,7 @@ class Place:
         """
         begin = time.perf_counter()
         done = subprocess.run(
-            [*map(str, command)],
+            self._words(command),
             env=ENVIRONMENT | dict(environment),
             capture_output=True,
             timeout=RUN_SECONDS,

@@ -1,0 +1,95 @@
+"""Tables that ship with dulcet are parsed once; what is kept counts for the text that it was made of, and no other."""
+
+import marshal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dulcet.spec import documents, text_of
+from dulcet.spec.errors import SpecError
+
+NAME = "codes.toml"
+TEXT = text_of(NAME)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where tables are kept, which nobody has made yet."""
+    monkeypatch.setattr(documents, "FOLDER", str(tmp_path / "kept"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    return tmp_path / "kept"
+
+
+def kept(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
+def test_kept_as_it_was_parsed(folder: Path) -> None:
+    parsed = documents.document(TEXT, NAME)
+    [file] = kept(folder)
+    assert marshal.loads(file.read_bytes()) == (TEXT, parsed)  # noqa: S302  # written above
+    assert documents.document(TEXT, NAME) == parsed
+
+
+def test_what_is_kept_is_taken(folder: Path) -> None:
+    documents.document(TEXT, NAME)
+    [file] = kept(folder)
+    file.write_bytes(marshal.dumps((TEXT, {"this": "one"})))
+    assert documents.document(TEXT, NAME) == {"this": "one"}
+
+
+def test_it_counts_for_its_text_only(folder: Path) -> None:
+    documents.document(TEXT, NAME)
+    [file] = kept(folder)
+    before = file.read_bytes()
+    assert documents.document('a = "b"', NAME) == {"a": "b"}
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [NAME, "mine.toml"])
+def test_other_texts_are_not_kept(folder: Path, name: str) -> None:
+    assert documents.document('a = "b"', name) == {"a": "b"}
+    assert kept(folder) == []
+
+
+@pytest.mark.parametrize(
+    "what", [b"", b"\x00", b"(", marshal.dumps((TEXT, {}))[:-4], marshal.dumps(1), marshal.dumps((1, 2, 3))], ids=repr
+)
+def test_a_damaged_file_is_made_again(folder: Path, what: bytes) -> None:
+    parsed = documents.document(TEXT, NAME)
+    [file] = kept(folder)
+    whole = file.read_bytes()
+    file.write_bytes(what)
+    assert documents.document(TEXT, NAME) == parsed
+    assert file.read_bytes() == whole
+
+
+def test_where_nothing_can_be_written(folder: Path) -> None:
+    folder.write_text("no folder")
+    assert documents.document(TEXT, NAME)["pdu_types"]
+
+
+def test_where_python_keeps_nothing_we_do_not_either(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert documents.document(TEXT, NAME)["pdu_types"]
+    assert kept(folder) == []
+
+
+def test_no_toml(folder: Path) -> None:
+    with pytest.raises(SpecError, match=r"^mine\.toml: .*line 2"):
+        documents.document("a = 1\nb = what", "mine.toml")
+
+
+def test_kept_tables_need_no_parser(folder: Path) -> None:
+    """All four tables are loaded by a process that has no TOML parser."""
+    program = (
+        "import sys; sys.dont_write_bytecode = False\n"
+        "from dulcet.spec import documents; documents.FOLDER = sys.argv[1]\n"
+        "if sys.argv[2] == 'kept': sys.modules['tomllib'] = None\n"
+        "from dulcet.spec import codes, dimse, status, upper_layer\n"
+        "for each in (codes, dimse, status, upper_layer): each.load()"
+    )
+    for state in ("new", "kept"):
+        subprocess.run([sys.executable, "-c", program, folder, state], check=True, timeout=60)
+    assert len(kept(folder)) == 4
