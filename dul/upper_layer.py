@@ -36,6 +36,7 @@ from .primitives import (
     PDataRequest,
     Primitive,
 )
+from .ranges import check_maximum_length, check_seconds
 from .stream import Stream
 
 ARTIM_SECONDS = 30.0
@@ -114,6 +115,9 @@ class UpperLayer:
         maximum_length: longest P-DATA-TF taken, bytes of PDU-length, as announced to the peer; 0 is unlimited.
         trace: called with each event after it happened.
         actions: class of the 28 actions.
+
+    Raises:
+        LocalProtocolError: `artim_seconds` or `maximum_length` is out of range.
     """
 
     __slots__ = ("_actions", "_garbage", "_p_data_limit", "_stream", "_trace", "ended_in")
@@ -128,6 +132,8 @@ class UpperLayer:
         trace: Trace | None = None,
         actions: type[Actions] = Actions,
     ) -> None:
+        check_seconds("artim_seconds", artim_seconds)
+        check_maximum_length("maximum_length", maximum_length)
         self._actions = actions(requestor=requestor, artim_seconds=artim_seconds, acceptable=acceptable)
         self.announce(maximum_length)
         self._stream = Stream()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from dulcet.dul.ranges import LONGEST_SECONDS, check_maximum_length, check_number, check_seconds, check_window
+from dulcet.dul.upper_layer import UpperLayer
 
 from dulcet import SCP, SCU, LocalProtocolError, Policy, Timeouts, aio
 
@@ -94,6 +95,15 @@ def test_timeouts_and_policies() -> None:
         Timeouts(artim=None)  # type: ignore[arg-type]  # ARTIM always ends (PS3.8 9.1.5)
     with pytest.raises(LocalProtocolError, match=r"^asynchronous_operations_window=65536: "):
         Policy(asynchronous_operations_window=(1, 65536))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("artim_seconds", -1.0), ("artim_seconds", 0), ("maximum_length", -1), ("maximum_length", 7)]
+)
+def test_an_upper_layer(name: str, given: float) -> None:
+    """Used by itself it judges what `Timeouts` and `Policy` judge above it."""
+    with pytest.raises(LocalProtocolError, match=f"^{name}={given}: "):
+        UpperLayer(requestor=False, **{name: given})  # type: ignore[arg-type]  # any of its settings
 
 
 @pytest.mark.parametrize("made", [SCU, aio.SCU])
