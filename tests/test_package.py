@@ -53,15 +53,18 @@ def wheel(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python_with(wheel: Path, folder: Path) -> Path:
     """A fresh environment's Python that has this wheel and nothing else."""
-    folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)
     executable = folder / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", executable, "install")
     run(*pip, "--quiet", "--no-deps", "--no-index", wheel, cwd=folder)
     return executable
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return python_with(wheel, tmp_path_factory.mktemp("environment"))
 
 
 def test_the_wheel_holds_what_belongs_to_it(wheel: Path) -> None:
@@ -83,6 +86,18 @@ def test_an_installed_wheel_is_whole(python: Path, tmp_path: Path) -> None:
 
 def test_an_installed_wheel_has_the_program(python: Path) -> None:
     assert (python.parent / "dulcet").is_file()
+
+
+def test_an_editable_install_runs_what_stands_in_the_clone(clone: Path, tmp_path: Path) -> None:
+    """What `bin/setup` makes of a folder called `a-b`: every layer is that of the folder."""
+    folder = shutil.copytree(clone, tmp_path / "a-b")
+    build = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
+    run(sys.executable, "-c", build, tmp_path, cwd=folder)
+    (built,) = tmp_path.glob("*.whl")
+    names = [f"dulcet.{layer}" for layer in wheel_contents.LAYERS if layer != "dulcet"]
+    code = "import sys, importlib; print(*[importlib.import_module(name).__file__ for name in sys.argv[1:]], sep='\\n')"
+    files = run(python_with(built, tmp_path / "environment"), "-I", "-c", code, *names, cwd=tmp_path).splitlines()
+    assert files == [str(folder / name.removeprefix("dulcet.") / "__init__.py") for name in names]
 
 
 @pytest.mark.parametrize("program", [("-m", "dulcet"), ("-c", "import dulcet.tools.cli as cli; cli.main(['--help'])")])
