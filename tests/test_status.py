@@ -53,7 +53,7 @@ def test_a_status_is_a_number() -> None:
     assert Status(0xA700) == 0xA700
     assert {0xA700: "x"}[Status(0xA700)] == "x"
     assert f"{Status(0xA700):04X}" == "A700"
-    assert pickle.loads(pickle.dumps(Status(0xA700))) == copy.copy(Status(0xA700))  # noqa: S301
+    assert pickle.loads(pickle.dumps(Status(0xA700))) == copy.copy(Status(0xA700))  # noqa: S301  # made here
     assert isinstance(copy.deepcopy(Status(0xA700)), Status)
 
 
@@ -95,7 +95,7 @@ def test_how_it_prints() -> None:
         (0xA801, "get", "not a status of the standard"),
         (0xA801, "move", "Refused: Move Destination unknown"),
         (0xB304, "unified-procedure-step", "The UPS is already in the requested state of CANCELED"),
-        (0xC605, "print", "Insufficient memory in printer to store the image"),
+        (0xC605, "print", "Failed: Insufficient memory in printer to store the image"),
     ],
 )
 def test_its_words(code: int, service: str | None, words: str) -> None:
