@@ -83,7 +83,7 @@ def _buffers(dataset: "ReadableBuffer | Iterable[ReadableBuffer]") -> "Iterable[
     try:
         whole = memoryview(dataset)  # type: ignore[arg-type]  # the question is whether it is one
     except TypeError:
-        return dataset  # type: ignore[return-value]
+        return dataset  # type: ignore[return-value]  # it is no buffer
     if not whole.nbytes:
         raise LocalProtocolError(_NOTHING)
     return (whole,)

@@ -26,7 +26,7 @@ from .errors import CommandSetError
 from .status import Status
 
 if TYPE_CHECKING:
-    from .message_types import *  # noqa: F403
+    from .message_types import *  # noqa: F403  # names for the type checker, as many as the file has
 
 COMMAND_FIELD: Final = 0x0100
 PRIORITY: Final = 0x0700

@@ -66,7 +66,7 @@ async def _here(iterator: Iterator[T]) -> AsyncGenerator[list[T], None]:
             yield batch
             batch = []
             await asyncio.sleep(0)  # as above
-    except Exception:
+    except Exception:  # a service's bug: what it had answered before goes first
         if batch:
             yield batch
         raise

@@ -148,7 +148,7 @@ class LiveAssociation(
         """
         failure(self._exchange.ending)
         # replace() takes dataclasses, and only message_types.pyi says that each Request is one
-        numbered: Request = replace(request, message_id=self._exchange.next_message_id())  # type: ignore[type-var]
+        numbered: Request = replace(request, message_id=self._exchange.next_message_id())  # type: ignore[type-var]  # every one is a dataclass
         self._exchange.request(context.id, numbered, dataset, self.now())
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._invoked[numbered.message_id] = future

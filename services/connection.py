@@ -288,7 +288,7 @@ class Connection:
     ) -> Response:
         """Invoke an operation of ours on this association, and wait for its final response; see `Caller.invoke`."""
         # replace() takes dataclasses, and only message_types.pyi says that each Request is one
-        numbered: messages.Request = replace(request, message_id=self.exchange.next_message_id())  # type: ignore[type-var]
+        numbered: messages.Request = replace(request, message_id=self.exchange.next_message_id())  # type: ignore[type-var]  # every one is a dataclass
         self.exchange.request(context.id, numbered, dataset, time.monotonic())
         future = self._invoked[numbered.message_id] = self._server.loop.create_future()
         self.driver.flush()

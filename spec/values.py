@@ -89,7 +89,7 @@ def _freeze(cls: Any, fields: Fields) -> tuple[Callable[..., None], ...]:
             raise FrozenInstanceError(f"cannot assign to field {name!r}")
         super(cls, self).__setattr__(name, to)
 
-    def __delattr__(self: Any, name: str) -> None:  # noqa: N807
+    def __delattr__(self: Any, name: str) -> None:  # noqa: N807  # as above
         if type(self) is cls or name in fields:
             raise FrozenInstanceError(f"cannot delete field {name!r}")
         super(cls, self).__delattr__(name)
@@ -106,13 +106,13 @@ def _compare(fields: Fields) -> tuple[Callable[..., Any], ...]:
     hashed = _getter([name for name, each in fields.items() if (each.compare if each.hash is None else each.hash)])
     shown = [name for name, each in fields.items() if each.repr]
 
-    def __eq__(self: Any, other: object) -> Any:  # noqa: N807
+    def __eq__(self: Any, other: object) -> Any:  # noqa: N807  # as above
         return compared(self) == compared(other) if type(other) is type(self) else NotImplemented
 
-    def __hash__(self: Any) -> int:  # noqa: N807
+    def __hash__(self: Any) -> int:  # noqa: N807  # as above
         return hash(hashed(self))
 
-    def __repr__(self: Any) -> str:  # noqa: N807
+    def __repr__(self: Any) -> str:  # noqa: N807  # as above
         return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     return __eq__, __hash__, __repr__
@@ -121,10 +121,10 @@ def _compare(fields: Fields) -> tuple[Callable[..., Any], ...]:
 def _state(fields: Fields) -> tuple[Callable[..., Any], ...]:
     """Copying and pickling, which know no other way past being frozen."""
 
-    def __getstate__(self: Any) -> list[Any]:  # noqa: N807
+    def __getstate__(self: Any) -> list[Any]:  # noqa: N807  # as above
         return [getattr(self, name) for name in fields]
 
-    def __setstate__(self: Any, state: list[Any]) -> None:  # noqa: N807
+    def __setstate__(self: Any, state: list[Any]) -> None:  # noqa: N807  # as above
         for name, each in zip(fields, state, strict=True):
             object.__setattr__(self, name, each)
 

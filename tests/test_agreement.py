@@ -54,9 +54,9 @@ def test_by_abstract_syntax_is_made_once_and_kept() -> None:
 
 def test_it_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        MANY.user = "otto"  # type: ignore[misc]
+        MANY.user = "otto"  # type: ignore[misc]  # wrong on purpose
     with pytest.raises(TypeError):
-        MANY.by_abstract_syntax["1.2"] = ()  # type: ignore[index]
+        MANY.by_abstract_syntax["1.2"] = ()  # type: ignore[index]  # wrong on purpose
     assert len({MANY, NONE, MANY}) == 2
 
 

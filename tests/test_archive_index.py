@@ -241,7 +241,7 @@ def test_hierarchical_queries_down_the_branch(index):
                    SeriesInstanceUID="1.1.1")) == 2  # fmt: skip
 
 
-def files(index, level, model=STUDY_ROOT, extension=QueryExtension(), **keys):  # noqa: B008
+def files(index, level, model=STUDY_ROOT, extension=QueryExtension(), **keys):  # noqa: B008  # immutable
     search = index.search(request(level, **keys), model, extension, retrieve=True)
     return [each.sop_instance_uid for each in index.files(search)]
 

@@ -30,7 +30,7 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> Callable[[Main], None]:
 
     def install(main: Main) -> None:
         module = ModuleType("dulcet.tools.demo")
-        module.main = main  # type: ignore[attr-defined]
+        module.main = main  # type: ignore[attr-defined]  # a module has what it is given
         monkeypatch.setitem(sys.modules, "dulcet.tools.demo", module)
 
     return install

@@ -100,7 +100,7 @@ def test_every_code_has_its_clause() -> None:
 
 def test_tables_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        codes.PDU_TYPES[8] = "A-NEW-ONE"  # type: ignore[index]
+        codes.PDU_TYPES[8] = "A-NEW-ONE"  # type: ignore[index]  # wrong on purpose
 
 
 def test_reasons_in_words() -> None:

@@ -28,4 +28,4 @@ def test_services_syntaxes_pairs_and_whole_contexts() -> None:
 @pytest.mark.parametrize("nonsense", [7, None, b"1.2", object, int])
 def test_anything_else_is_refused_by_name(nonsense: object) -> None:
     with pytest.raises(TypeError, match="no service, abstract syntax, or presentation context"):
-        proposed([nonsense])  # type: ignore[list-item]
+        proposed([nonsense])  # type: ignore[list-item]  # wrong on purpose

@@ -77,7 +77,7 @@ def test_an_echo_over_trio() -> None:
                 nursery.start_soon(run, called, call, here)
 
     async def run(into: list[object], end: object, stream: trio.abc.Stream) -> None:
-        into += await end(stream)  # type: ignore[operator]
+        into += await end(stream)  # type: ignore[operator]  # a function; typed as an object
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=math.inf))
     established, response, released = called

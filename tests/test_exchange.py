@@ -1070,7 +1070,7 @@ def play(stream: list[Any], pieces: Any) -> tuple[list[Any], list[Any], str]:
         else event
         for event in end.events
     ]
-    return events, end.bytes_out(), [sink.discarded for sink in sinks]  # type: ignore[return-value]
+    return events, end.bytes_out(), [sink.discarded for sink in sinks]  # type: ignore[return-value]  # sinks of this module
 
 
 @pytest.mark.parametrize("case", ["requests", "duplicates", "garbage"])

@@ -92,13 +92,13 @@ def test_errors(error: BaseException, code: ExitCode) -> None:
 
 def test_an_instance_may_name_its_own_code() -> None:
     error = RuntimeError("0xB000")
-    error.exit_code = "WARNING"  # type: ignore[attr-defined]
+    error.exit_code = "WARNING"  # type: ignore[attr-defined]  # wrong on purpose
     assert for_error(error) is ExitCode.WARNING
 
 
 def test_a_name_that_is_not_in_the_table_is_our_mistake() -> None:
     error = RuntimeError()
-    error.exit_code = "NO_SUCH"  # type: ignore[attr-defined]
+    error.exit_code = "NO_SUCH"  # type: ignore[attr-defined]  # wrong on purpose
     with pytest.raises(KeyError):
         for_error(error)
 

@@ -170,7 +170,7 @@ def test_several_objects_under_way(peer: Peer, tmp_path: Path, window: int) -> N
         patch.setattr("dulcet.services.aio.PacedExchange", Exchange)
         entity = peer.serve(archive.services, asynchronous_operations_window=(8, 8))
         scu = aio.SCU("ME", operations_window=window)
-        result = asyncio.run(scu.get(entity, StudyInstanceUID="1.2", store=tmp_path / "got"))  # type: ignore[arg-type]
+        result = asyncio.run(scu.get(entity, StudyInstanceUID="1.2", store=tmp_path / "got"))  # type: ignore[arg-type]  # it is awaitable
     assert (result.status, result.completed, result.failed) == (0x0000, 40, 0)
     assert len(list((tmp_path / "got").iterdir())) == 40
     assert max(performing) <= window

@@ -43,4 +43,4 @@ def test_counts() -> None:
 
 
 def default(callable_: object, name: str) -> object:
-    return inspect.signature(callable_).parameters[name].default  # type: ignore[arg-type]
+    return inspect.signature(callable_).parameters[name].default  # type: ignore[arg-type]  # a function; typed as an object

@@ -113,7 +113,7 @@ def test_a_class(name: str) -> None:
 def test_there_is_no_other() -> None:
     assert {name for name in dir(messages) if name[:2] in ("C_", "N_")} == set(MANDATORY)
     with pytest.raises(AttributeError, match="C_FIND_RQQ"):
-        _ = messages.C_FIND_RQQ  # type: ignore[attr-defined]
+        _ = messages.C_FIND_RQQ  # type: ignore[attr-defined]  # wrong on purpose
 
 
 @every_message
@@ -121,7 +121,7 @@ def test_values_are_frozen_compared_hashed_copied_and_pickled(name: str) -> None
     message = example(name)
     assert message == example(name)
     assert hash(message) == hash(example(name))
-    assert copy.copy(message) == pickle.loads(pickle.dumps(message)) == message  # noqa: S301
+    assert copy.copy(message) == pickle.loads(pickle.dumps(message)) == message  # noqa: S301  # made here
     assert dataclasses.replace(message) == message
     with pytest.raises(dataclasses.FrozenInstanceError):
         message.dataset_follows = True
@@ -137,7 +137,7 @@ def test_they_show_what_they_have() -> None:
 
 
 def test_a_status_given_as_a_number_is_a_status() -> None:
-    rsp = messages.C_ECHO_RSP(message_id_being_responded_to=1, status=0xFE00)  # type: ignore[arg-type]
+    rsp = messages.C_ECHO_RSP(message_id_being_responded_to=1, status=0xFE00)  # type: ignore[arg-type]  # wrong on purpose
     assert type(rsp.status) is Status
     assert rsp.status.is_cancel
 
@@ -239,7 +239,7 @@ def test_a_decoded_response_is_as_one_that_was_made(message: Any) -> None:
     again = decode(message.encode())
     assert repr(again) == repr(message)
     assert hash(again) == hash(message)
-    assert type(again.status) is Status  # type: ignore[attr-defined]
+    assert type(again.status) is Status  # type: ignore[attr-defined]  # it has a status
 
 
 @each_mandatory

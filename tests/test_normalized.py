@@ -240,7 +240,7 @@ class Telling(Service):
     def supports(self, abstract_syntax: str) -> Any:
         return Normalized([PRINTER]).supports(abstract_syntax)
 
-    async def perform(self, operation: Operation) -> Any:  # type: ignore[override]
+    async def perform(self, operation: Operation) -> Any:  # type: ignore[override]  # a service may
         for number in range(self.times):
             request = messages.N_EVENT_REPORT_RQ(
                 message_id=0, affected_sop_class_uid=PRINTER, affected_sop_instance_uid="1.2", event_type_id=number
@@ -253,7 +253,7 @@ class Telling(Service):
 class Echoing(Telling):
     """Answers from an async generator."""
 
-    async def perform(self, operation: Operation) -> Any:  # type: ignore[override]
+    async def perform(self, operation: Operation) -> Any:  # type: ignore[override]  # a service may
         yield operation.request.response(1)
 
 

@@ -58,7 +58,7 @@ def test_the_table_is_copied_and_cannot_be_written() -> None:
     table.clear()
     assert policy.supported(VERIFICATION) == PLAIN
     with pytest.raises(TypeError):
-        policy.contexts["1.2"] = PLAIN  # type: ignore[index]
+        policy.contexts["1.2"] = PLAIN  # type: ignore[index]  # wrong on purpose
 
 
 def test_titles_lose_their_insignificant_spaces() -> None:

@@ -410,7 +410,7 @@ def test_what_the_standard_has_no_room_for() -> None:
     with pytest.raises(LocalProtocolError, match="AE title"):
         scu().echo(nobody._replace(title="MORE THAN SIXTEEN CHARACTERS"))
     with pytest.raises(TypeError, match="no service"):
-        scu().associate(nobody, [42])  # type: ignore[list-item]
+        scu().associate(nobody, [42])  # type: ignore[list-item]  # wrong on purpose
     with pytest.raises(TypeError):
         SCU("X", patience=3)
 

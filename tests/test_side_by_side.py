@@ -237,7 +237,7 @@ def test_leaving_early(tmp_path: Path) -> None:
 
 def test_leaving_early_on_asyncio(tmp_path: Path) -> None:
     async def main(entity: Entity, paths: list[Path]) -> StoreResult:
-        async with aclosing(aio.SCU("CALLER").store(entity, paths, at_once=2)) as results:  # type: ignore[type-var]
+        async with aclosing(aio.SCU("CALLER").store(entity, paths, at_once=2)) as results:  # type: ignore[type-var]  # a generator
             return await anext(results)
 
     with SCP("DULCET", [service := Storage(FileStore(tmp_path / "in"))]).running() as running:

@@ -102,7 +102,7 @@ def test_a_time_needs_a_prefix() -> None:
 @pytest.mark.parametrize("mode", ["durable", "crash-safe"])
 def test_a_store_that_sorts_by_date(tmp_path: Path, mode: str) -> None:
     date = element((0x0008, 0x0021), "DA", "20240229")
-    with FileStore(tmp_path, sorting=BySeriesDate(), mode=mode, low_space=0) as store:  # type: ignore[arg-type]
+    with FileStore(tmp_path, sorting=BySeriesDate(), mode=mode, low_space=0) as store:  # type: ignore[arg-type]  # one of its words
         first = stored(store, "1.2.1", data_set("1.2.1", after=date))
         again = stored(store, "1.2.1", data_set("1.2.1", after=date))
         without = stored(store, "1.2.2", data_set("1.2.2"))
@@ -140,12 +140,12 @@ def test_names_that_are_new_each_time(tmp_path: Path, monkeypatch: pytest.Monkey
         looks = 0
 
         @classmethod
-        def now(cls, tz: object = None) -> "Clock":  # type: ignore[override]
+        def now(cls, tz: object = None) -> "Clock":  # type: ignore[override]  # a Clock, which is what the test looks at
             cls.looks += 1
             return cls(2026, 3, 9, 7, 5, 2, cls.looks // 3)
 
     monkeypatch.setattr(filing, "datetime", Clock)
-    with FileStore(tmp_path, filenames=kind, low_space=0) as store:  # type: ignore[arg-type]
+    with FileStore(tmp_path, filenames=kind, low_space=0) as store:  # type: ignore[arg-type]  # one of its words
         outcomes = [stored(store, "1.2.1", data_set("1.2.1")) for _ in range(5)]
     assert [outcome.outcome for outcome in outcomes] == ["stored"] * 5
     assert len(list(tmp_path.glob(pattern))) == len(names(tmp_path)) == 5

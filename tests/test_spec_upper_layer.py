@@ -83,7 +83,7 @@ def test_every_state_is_reachable(spec: UpperLayerSpec) -> None:
 def test_loaded_once_and_immutable(spec: UpperLayerSpec) -> None:
     assert load() is spec
     with pytest.raises(TypeError):
-        spec.cells["Evt1", "Sta2"] = spec.actions["AE-1"]  # type: ignore[index]
+        spec.cells["Evt1", "Sta2"] = spec.actions["AE-1"]  # type: ignore[index]  # wrong on purpose
 
 
 def test_edition_is_named(spec: UpperLayerSpec) -> None:

@@ -137,7 +137,7 @@ def test_aborted_in_an_operation(together: bool) -> None:
     run = Run(end, echo(end.thing, 0.0))
     if together:
         assert run.hear(*pdus(ECHO_RSP), Abort(0, 0)).result == SUCCESS
-        run = None  # type: ignore[assignment]
+        run = None  # type: ignore[assignment]  # gone on purpose
     with pytest.raises(AssociationAborted, match="by the peer's service user") as error:
         run.hear(Abort(0, 0)) if run else Run(end, echo(end.thing, 0.0))
     assert error.value.initiator is Initiator.PEER_USER

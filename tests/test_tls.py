@@ -442,7 +442,7 @@ def test_locked_key(made: Certificates) -> None:
         "key": made.locked_key,
         "ca_files": made.ca_files,
     }
-    assert server_context(**files, password="secret")  # noqa: S106
+    assert server_context(**files, password="secret")  # noqa: S106  # no secret
     for wrong in ("", "wrong"):
         with pytest.raises(TlsError, match="password"):
             server_context(**files, password=wrong)

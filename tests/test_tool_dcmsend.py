@@ -67,7 +67,7 @@ class Archive(Service):
         if status == -1:
             operation.caller.abort("as told")
         if status == 0:
-            content = operation.sink.getvalue()  # type: ignore[union-attr]
+            content = operation.sink.getvalue()  # type: ignore[union-attr]  # a Memory
             self.received.append((uid, operation.context.transfer_syntax, bytes(content)))
             self.more.release()
         return request.response(max(status, 0))
@@ -87,7 +87,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @contextmanager
 def serving(archive: Service, **options: object) -> Iterator[RunningSCP]:
-    with SCP("ARCHIVE", services=[archive], **options).running() as running:  # type: ignore[arg-type]
+    with SCP("ARCHIVE", services=[archive], **options).running() as running:  # type: ignore[arg-type]  # names of keywords
         yield running
 
 

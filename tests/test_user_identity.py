@@ -37,7 +37,7 @@ def test_each_type(made: UserIdentity, type_: int, primary: bytes, secondary: by
 
 @pytest.mark.parametrize("make", [username, kerberos, saml, json_web_token])
 def test_a_response_is_requested_when_asked_for(make: object) -> None:
-    assert make(b"x", response_requested=True).response_requested  # type: ignore[operator]
+    assert make(b"x", response_requested=True).response_requested  # type: ignore[operator]  # a function; typed as an object
     assert username_and_passcode("a", "b", response_requested=True).response_requested
 
 

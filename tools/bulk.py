@@ -197,7 +197,7 @@ class BulkSending:
         except AssociationError as error:
             self._lost(queue, instance, error)
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: it counts as not sent
             queue.waiting.appendleft(instance)
             raise
 

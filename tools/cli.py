@@ -105,7 +105,7 @@ def run(tool: str, argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _tell(tool, options, "stopped from the keyboard", ExitCode.INTERRUPTED)
         return ExitCode.INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # what is not expected is raised again
         if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STDOUT:
             return _cannot_print(f"dulcet {tool}", error)
         if not _expected(error):

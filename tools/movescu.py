@@ -67,7 +67,7 @@ class Moving(Retrieving):
             self.log.info("listening", port=running.port)
             try:
                 yield
-            except BaseException:
+            except BaseException:  # Ctrl-C, too: it stops at once
                 running.stop(0.0)
                 raise
             running.stop(options.acse_timeout)

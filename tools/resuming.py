@@ -28,7 +28,7 @@ class Acknowledged:
         self._fd = self._open()
         try:
             self._read()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: the file is not left locked
             os.close(self._fd)
             raise
 

@@ -60,7 +60,7 @@ async def _stand(loop: asyncio.AbstractEventLoop, driver: AsyncioDriver[E], sock
     try:
         await loop.create_connection(lambda: driver, sock=sock)
         await settled
-    except BaseException:
+    except BaseException:  # a cancellation, too: no connection is left open
         driver.abort()
         raise
 
@@ -85,7 +85,7 @@ async def _attempt(loop: asyncio.AbstractEventLoop, sock: socket.socket, where: 
     try:
         prepare(sock)
         await loop.sock_connect(sock, where)
-    except BaseException:
+    except BaseException:  # as above
         sock.close()
         raise
     return sock

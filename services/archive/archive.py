@@ -102,7 +102,7 @@ class Archive:
         """What writes them."""
         try:
             self.index = ArchiveIndex(make_url(url) if url else self.directory, durable=self.store.durable)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: the directory is not left locked
             self.store.close()
             raise
         self.found = self.reindex(progress) if anew else self.reconcile(progress)

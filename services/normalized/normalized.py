@@ -111,7 +111,7 @@ def invoke(
 
         encoded = encode(dataset, context.transfer_syntax)
     # replace() takes dataclasses, and only message_types.pyi says that each Request is one
-    numbered: Request = replace(request, message_id=exchange.next_message_id())  # type: ignore[type-var]
+    numbered: Request = replace(request, message_id=exchange.next_message_id())  # type: ignore[type-var]  # every one is a dataclass
     response = yield from operation(exchange, context, numbered, encoded, now)
     return result_of(response)
 

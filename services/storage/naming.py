@@ -144,7 +144,7 @@ def series_date_directories(series_date: str, today: datetime) -> tuple[str, ...
     date = _DATE.fullmatch(series_date)
     if date is not None:
         try:
-            return ("data", *f"{datetime(*map(int, date.groups())):%Y %m %d}".split())  # type: ignore[arg-type]
+            return ("data", *f"{datetime(*map(int, date.groups())):%Y %m %d}".split())  # type: ignore[arg-type]  # three numbers
         except ValueError:
             pass  # no day of the calendar
     return ("undef", f"{today:%Y%m%d}")

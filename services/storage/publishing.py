@@ -57,7 +57,7 @@ class Draft:
                 if os.fstat(fd).st_nlink:
                     self._temporary_name = name
                     return fd
-            except BaseException:
+            except BaseException:  # Ctrl-C, too: no temporary file is left
                 try:
                     self._root.unlink(name)
                 finally:

@@ -51,12 +51,12 @@ def user(*more: bytes) -> bytes:
 
 
 def rq(**how: object) -> bytes:
-    return frames.associate_rq([frames.proposed(1), frames.proposed(3, CT)], **how)  # type: ignore[arg-type]
+    return frames.associate_rq([frames.proposed(1), frames.proposed(3, CT)], **how)  # type: ignore[arg-type]  # names of keywords
 
 
 def ac(*contexts: bytes, **how: object) -> bytes:
     both = contexts or (frames.answered(1), frames.answered(3))
-    return frames.associate_ac(both, fixed=rq()[10:74], **how)  # type: ignore[arg-type]
+    return frames.associate_ac(both, fixed=rq()[10:74], **how)  # type: ignore[arg-type]  # names of keywords
 
 
 def broken(*steps: tuple[str, bytes] | str) -> list[str]:
@@ -71,10 +71,10 @@ def broken(*steps: tuple[str, bytes] | str) -> list[str]:
         elif step == "unread":
             watch.unread()
         elif step[0] == ">":
-            for pdu in ours.feed(step[1]):  # type: ignore[arg-type]
+            for pdu in ours.feed(step[1]):  # type: ignore[arg-type]  # bytes, in a step of this kind
                 watch.sent(pdu)
         else:
-            for pdu in theirs.feed(step[1]):  # type: ignore[arg-type]
+            for pdu in theirs.feed(step[1]):  # type: ignore[arg-type]  # bytes, in a step of this kind
                 watch.saw(pdu)
     return sorted({each.id for each in watch.breaches})
 
@@ -386,13 +386,13 @@ def test_event_type_in_a_failure_is_for_strict_mode_alone() -> None:
 @given(associate_rqs())
 def test_a_request_our_encoder_makes_breaks_no_rule_of_shape(request: object) -> None:
     """But EM-10, of which classes are proposed: what a user says of other classes is not the encoder's to judge."""
-    assert {each.id for each in shape.breaches(read(request.encode()), None)} <= {"EM-10"}  # type: ignore[attr-defined]
+    assert {each.id for each in shape.breaches(read(request.encode()), None)} <= {"EM-10"}  # type: ignore[attr-defined]  # made by a strategy of ours: a PDU
 
 
 @settings(max_examples=30)  # drawing one takes 0.1 s
 @given(associate_acs())
 def test_an_acceptance_our_encoder_makes_breaks_no_rule_of_shape(acceptance: object) -> None:
-    assert {each.id for each in shape.breaches(read(acceptance.encode()), None)} <= {"EM-10"}  # type: ignore[attr-defined]
+    assert {each.id for each in shape.breaches(read(acceptance.encode()), None)} <= {"EM-10"}  # type: ignore[attr-defined]  # made by a strategy of ours: a PDU
 
 
 @given(dimse_messages(*(name for name in dimse.load().messages if name.endswith("-RQ"))))

@@ -55,7 +55,7 @@ def test_a_wrong_peer_is_caught_by_what_must_catch_it(name: str) -> None:
 
 @pytest.mark.parametrize(("role", "judge"), [("A", judge_acceptor), ("R", judge_requestor)])
 def test_the_peer_without_a_mutation_is_right(role: str, judge: object) -> None:
-    results = asyncio.run(judge(RIGHT, QUICK[role]))  # type: ignore[operator]
+    results = asyncio.run(judge(RIGHT, QUICK[role]))  # type: ignore[operator]  # a function; typed as an object
     assert {each.id: each.outcome for each in results} == dict.fromkeys(QUICK[role], Outcome.PASSED)
 
 

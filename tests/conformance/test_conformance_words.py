@@ -99,5 +99,5 @@ def test_a_command_line_that_makes_no_sense(options: list[str]) -> None:
     try:
         code = command.main(["words", *options])
     except SystemExit as end:
-        code = end.code  # type: ignore[assignment]
+        code = end.code  # type: ignore[assignment]  # an exit code
     assert code == 2

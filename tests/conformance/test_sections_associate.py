@@ -149,7 +149,7 @@ class Dialling:
         self._dial = dial
 
     async def pull(self, host: str, port: int, aet: str, case: str) -> "Dialled":
-        return Dialled(asyncio.ensure_future(self._dial(host, port, aet)))  # type: ignore[arg-type]
+        return Dialled(asyncio.ensure_future(self._dial(host, port, aet)))  # type: ignore[arg-type]  # a task is what it awaits
 
 
 class Dialled:

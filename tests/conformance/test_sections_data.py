@@ -226,7 +226,7 @@ class Archiving:
         field = request.get(commands.COMMAND_FIELD)
         if field == commands.C_CANCEL or (announced and request[commands.DATA_SET_TYPE] != commands.NO_DATA_SET):
             return
-        elements = commands.response_elements(request)  # type: ignore[arg-type]
+        elements = commands.response_elements(request)  # type: ignore[arg-type]  # a mapping of elements, as it is read
         if field == commands.C_FIND:
             pending = {**elements, commands.STATUS: 0xFF00, commands.DATA_SET_TYPE: commands.DATA_SET}
             bare = {**pending, commands.DATA_SET_TYPE: commands.NO_DATA_SET}
@@ -399,7 +399,7 @@ def test_an_image_is_what_pydicom_reads() -> None:
 def _explicit(raw: object) -> object:
     from pydicom.filereader import read_dataset
 
-    return read_dataset(raw, is_implicit_VR=False, is_little_endian=True)  # type: ignore[arg-type]
+    return read_dataset(raw, is_implicit_VR=False, is_little_endian=True)  # type: ignore[arg-type]  # a BytesIO or what reads like one
 
 
 def test_a_syntax_that_is_not_written_skips_the_case() -> None:

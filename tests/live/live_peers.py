@@ -129,7 +129,7 @@ class Server(Process):
         super().__init__([self.port if word == "PORT" else word for word in command], log)
         try:
             self.wait_for_port(self.port)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no process is left
             self.kill()
             raise
 
@@ -206,7 +206,7 @@ class Orthanc:
         try:
             self.process.wait_for_port(self.http_port)
             self.process.wait_for_port(self.port)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no process is left
             self.process.kill()
             raise
 

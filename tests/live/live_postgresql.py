@@ -60,7 +60,7 @@ class Cluster:
         )  # fmt: skip
         try:
             until(self._answers, "PostgreSQL to answer")
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: no process is left
             self.__exit__()
             raise
         return self

@@ -120,7 +120,7 @@ async def converse(trial: Trial) -> str:
     for pdu, kind, what in steps:
         before = len(track.trace)
         await link.send([pdu])
-        await link.until(lambda before=before: len(track.trace) > before, trial.settings.react)  # type: ignore[misc]
+        await link.until(lambda before=before: len(track.trace) > before, trial.settings.react)  # type: ignore[misc]  # mypy infers no lambda that has a default
         came = tuple(track.trace[before:])
         if not came or came[0].kind != kind or (kind == "RSP" and came[0] != Token("RSP", (0,))):
             return f"{text(came)} came after {what}"

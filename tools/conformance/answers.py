@@ -103,7 +103,7 @@ def breaches(
 ) -> None:
     """Register a case of what a sender shall not send: any refusal is right, and accepting it is lenient."""
     given = {"level": "S", "event": "", **more}
-    asks(id_, title, send, REFUSED, *looks, clause=clause, **given)  # type: ignore[arg-type]
+    asks(id_, title, send, REFUSED, *looks, clause=clause, **given)  # type: ignore[arg-type]  # names of keywords
 
 
 # ---- looks ----

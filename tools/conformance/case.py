@@ -163,7 +163,7 @@ def _register(
 ) -> None:
     clauses = (clause,) if isinstance(clause, str) else tuple(clause)
     slug = str(more.pop("slug", "")) or slug_of(title)
-    register(Case(id_, slug, title, roles, Level(level), clauses, script, **more))  # type: ignore[arg-type]
+    register(Case(id_, slug, title, roles, Level(level), clauses, script, **more))  # type: ignore[arg-type]  # names of keywords
 
 
 def slug_of(title: str) -> str:

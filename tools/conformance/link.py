@@ -130,7 +130,7 @@ class Link:
         """Wait until nothing has come for so long, or the connection has ended."""
         while not self.track.closed:
             seen = self.track.received_bytes
-            if not await self.until(lambda seen=seen: self.track.closed or self.track.received_bytes != seen, seconds):  # type: ignore[misc]
+            if not await self.until(lambda seen=seen: self.track.closed or self.track.received_bytes != seen, seconds):  # type: ignore[misc]  # mypy infers no lambda that has a default
                 self.track.settled()
                 return
 
@@ -211,7 +211,7 @@ async def dial(host: str, port: int, recording: Recording, number: int, seconds:
         sock.setblocking(False)
         try:
             await loop.sock_connect(sock, address)
-        except BaseException:
+        except BaseException:  # a cancellation, too: no socket is left open
             sock.close()
             raise
     return Link(sock, recording, number, "A", f"{host} port {port}")

@@ -148,7 +148,7 @@ class Proxy:
             sock.setblocking(False)
             try:
                 await loop.sock_connect(sock, where)
-            except BaseException:
+            except BaseException:  # a cancellation, too: no socket is left open
                 sock.close()
                 raise
             return sock

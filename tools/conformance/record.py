@@ -53,7 +53,7 @@ class Recording:
         if len(self.events) >= MOST_EVENTS:
             return
         digest = hashlib.sha256(data).hexdigest() if len(data) > KEPT else ""
-        event = Event(self.now, kind, connection, data[:KEPT], len(data), digest, **more)  # type: ignore[arg-type]
+        event = Event(self.now, kind, connection, data[:KEPT], len(data), digest, **more)  # type: ignore[arg-type]  # names of keywords
         self.events.append(event)
 
     def found(self, connection: int, breaches: Iterable[Breach]) -> None:

@@ -279,7 +279,7 @@ class Trial:
         for link in self.links:
             if not link.track.closed and not link.ours_closed:
                 link.finish()
-                if not await link.until(lambda track=link.track: track.closed, self.settings.react):  # type: ignore[misc]
+                if not await link.until(lambda track=link.track: track.closed, self.settings.react):  # type: ignore[misc]  # mypy infers no lambda that has a default
                     self.exchange.closing = Closing.LEAK
                     words = "the peer did not close its side after ours"
                     self.exchange.why = "; ".join(filter(None, (self.exchange.why, words)))

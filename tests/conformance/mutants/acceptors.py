@@ -48,12 +48,12 @@ def _ignored_and_restarted(self: Actions, _pdu: object) -> None:
 
 
 def _released_without_artim(self: Actions, response: object) -> None:
-    Actions.ar_4(self, response)  # type: ignore[arg-type]
+    Actions.ar_4(self, response)  # type: ignore[arg-type]  # passed on as it came
     self.stop_artim()
 
 
 def _rejected_without_artim(self: Actions, rq: object) -> None:
-    Actions.ae_6(self, rq)  # type: ignore[arg-type]
+    Actions.ae_6(self, rq)  # type: ignore[arg-type]  # passed on as it came
     self.stop_artim()
 
 

@@ -168,7 +168,7 @@ class Scu:
         return True
 
     def _went_on(self, driver: AsyncioDriver[DimseEvent], events: list[DimseEvent]) -> None:
-        thing: Mutated = driver.thing  # type: ignore[assignment]
+        thing: Mutated = driver.thing  # type: ignore[assignment]  # that is what it drives
         for event in events:
             if isinstance(event, Established | Response):
                 now = asyncio.get_running_loop().time()

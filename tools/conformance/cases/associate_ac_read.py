@@ -48,7 +48,7 @@ def _answered(
         _keeps_to(trial, ac)
 
     more = {"level": "M", "states": ("Sta5",), "events": ("Evt3",), "expected": expected, **more}
-    case(id_, title, roles="R", clause=clause, **more)(script)  # type: ignore[arg-type]
+    case(id_, title, roles="R", clause=clause, **more)(script)  # type: ignore[arg-type]  # names of keywords
 
 
 def _keeps_to(trial: "Trial", ac: bytes) -> None:
@@ -65,7 +65,7 @@ def _proposals(trial: "Trial") -> dict[int, tuple[bytes, tuple[bytes, ...]]]:
 
 def _every(trial: "Trial", result: int = 0, **how: object) -> list[bytes]:
     """All contexts with one result."""
-    return [frames.answered(number, result, syntaxes[:1], **how) for number, (_, syntaxes) in _proposals(trial).items()]  # type: ignore[arg-type]
+    return [frames.answered(number, result, syntaxes[:1], **how) for number, (_, syntaxes) in _proposals(trial).items()]  # type: ignore[arg-type]  # names of keywords
 
 
 _answered(

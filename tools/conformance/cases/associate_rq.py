@@ -36,7 +36,7 @@ def syntax(trial: "Trial") -> str:
 
 def verification(trial: "Trial", context_id: int = 1, **how: object) -> bytes:
     """A context for Verification that the peer accepts."""
-    return frames.proposed(context_id, frames.VERIFICATION, [syntax(trial)], **how)  # type: ignore[arg-type]
+    return frames.proposed(context_id, frames.VERIFICATION, [syntax(trial)], **how)  # type: ignore[arg-type]  # names of keywords
 
 
 def only_items(trial: "Trial", *items: bytes) -> bytes:
@@ -58,7 +58,7 @@ for _id, _version, _tags in (("RQ-02", 0x0003, ("smoke",)), ("RQ-03", 0xFFFF, ()
     asks(
         _id,
         f"protocol-version {_version:04X}H",
-        lambda trial, version=_version: request(trial, version=version),  # type: ignore[misc]
+        lambda trial, version=_version: request(trial, version=version),  # type: ignore[misc]  # mypy infers no lambda that has a default
         VERSION_ONLY,
         gives(1, 0),
         clause=FIELDS,
@@ -68,7 +68,7 @@ for _id, _version in (("RQ-04", 0x0000), ("RQ-05", 0x0002)):
     asks(
         _id,
         f"protocol-version {_version:04X}H, without bit 0",
-        lambda trial, version=_version: request(trial, version=version),  # type: ignore[misc]
+        lambda trial, version=_version: request(trial, version=version),  # type: ignore[misc]  # mypy infers no lambda that has a default
         "RJ(1,2,2)",
         clause=(FIELDS, REJECTIONS),
     )

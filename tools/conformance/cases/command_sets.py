@@ -212,7 +212,7 @@ for _id, _title, _set, _expected, _level, _clause in _ROWS:
     stimulus(
         _id,
         _title,
-        lambda _, set_=_set: [frames.p_data(frames.pdv(1, set_))],  # type: ignore[misc]
+        lambda _, set_=_set: [frames.p_data(frames.pdv(1, set_))],  # type: ignore[misc]  # mypy infers no lambda that has a default
         _expected,
         level=_level,
         clause=_clause,

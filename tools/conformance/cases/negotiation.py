@@ -110,7 +110,7 @@ for _id, _title, _syntax in (
     asks(
         _id,
         _title,
-        lambda trial, syntax=_syntax: request(trial, [frames.proposed(1, frames.VERIFICATION, [syntax])]),  # type: ignore[misc]
+        lambda trial, syntax=_syntax: request(trial, [frames.proposed(1, frames.VERIFICATION, [syntax])]),  # type: ignore[misc]  # mypy infers no lambda that has a default
         "AC | ~RJ [INFO]",
         lambda answer: answer.trial.check(
             (result := answer.context(1).result) in (0, 1, 2, 4), f"result {result}, 0 or 4 is due"

@@ -153,7 +153,7 @@ for _id, _title, _clause, _body, _variants in _BROKEN:
     stimulus(
         _id,
         _title,
-        lambda trial, body=_body: [frames.p_data(body(trial))],  # type: ignore[misc]
+        lambda trial, body=_body: [frames.p_data(body(trial))],  # type: ignore[misc]  # mypy infers no lambda that has a default
         "AA8 r6",
         roles="AR",
         clause=_clause,

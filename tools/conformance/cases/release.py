@@ -52,7 +52,7 @@ for _id, _length in (("RL-03", 0), ("RL-04", 8)):
     stimulus(
         _id,
         f"an A-RELEASE-RQ of length {_length}",
-        lambda _, length=_length: [frames.release_rq(bytes(length))],  # type: ignore[misc]
+        lambda _, length=_length: [frames.release_rq(bytes(length))],  # type: ignore[misc]  # mypy infers no lambda that has a default
         "AA8 r6 | ~RP [LENIENT]",
         level="S",
         clause="PS3.8 9.3.6",

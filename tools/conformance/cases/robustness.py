@@ -244,7 +244,7 @@ async def _(trial: "Trial") -> None:
     await others_are_served(trial, "RJ(2,3,2)")
     for link in idle:
         rest = max(0.0, trial.settings.artim_limit - trial.recording.now)
-        await link.until(lambda link=link: link.track.closed, rest)  # type: ignore[misc]
+        await link.until(lambda link=link: link.track.closed, rest)  # type: ignore[misc]  # mypy infers no lambda that has a default
     await others_are_served(trial)
     await meter.judge()
 

@@ -114,7 +114,7 @@ async def _quiet(link: Link, seconds: float) -> None:
     track = link.track
     while not track.closed:
         seen = track.received_bytes
-        if not await link.until(lambda seen=seen: track.closed or track.received_bytes != seen, seconds):  # type: ignore[misc]
+        if not await link.until(lambda seen=seen: track.closed or track.received_bytes != seen, seconds):  # type: ignore[misc]  # mypy infers no lambda that has a default
             return
 
 
