@@ -281,7 +281,7 @@ def look_at_the_reports(ledger: Ledger) -> None:
     """When an archive has lived long enough to report everything."""
     until = time.monotonic() + WAIT
     while len(ledger.reported.keys() & ledger.asked.keys()) < len(ledger.asked) and time.monotonic() < until:
-        time.sleep(0.02)
+        time.sleep(0.02)  # before the next look
     for uid, instances in ledger.asked.items():
         result = ledger.reported.get(uid)
         if result is None:
@@ -353,7 +353,7 @@ def lives(
         with parent.life(directory) as (pid, peer):
             look_at_the_living(directory, peer, ledger)
             with Traffic(peer, folder / "sources", ledger, numbers, chance.randrange(1 << 30)) as traffic:
-                time.sleep(chance.uniform(0.0, 0.4))
+                time.sleep(chance.uniform(0.0, 0.4))  # the moment is what a seed varies
                 os.kill(pid, signal.SIGKILL)
         look_at_the_dead(directory, ledger)
         totals += traffic.counts

@@ -254,7 +254,7 @@ def test_acknowledged_objects_survive_a_kill_at_any_moment(tmp_path):
         assert child.stdout is not None
         lines = [child.stdout.readline()]
         assert lines[0], "the child ended by itself"
-        time.sleep(chance.random() * 0.05)
+        time.sleep(chance.random() * 0.05)  # the moment is what a seed varies
         child.kill()
         lines += child.communicate()[0].splitlines()
         whole = [int(line) for line in lines if line.strip()]

@@ -90,7 +90,7 @@ def killed_after(seconds, directory, mode, unnamed, seed):
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         first = pipe.read(2)
-        time.sleep(seconds)
+        time.sleep(seconds)  # the moment is what a seed varies
         os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
         told = first + pipe.read()

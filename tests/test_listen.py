@@ -65,7 +65,7 @@ async def house(**options: Any) -> AsyncIterator[House]:
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until it is so; the test as a whole is bounded."""
     while not condition():
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # before the next look
 
 
 async def ask(address: tuple[str, int], tls: ssl.SSLContext | None = None) -> str:
@@ -284,7 +284,7 @@ def test_descriptors_run_out_and_come_back(run: Run) -> None:
                 for sock in clients:
                     sock.connect(poor.address)
                 await until(lambda: "accept-failed" in poor.noticed)
-                await asyncio.sleep(3 * listen.PAUSE_SECONDS)
+                await asyncio.sleep(3 * listen.PAUSE_SECONDS)  # time for more tries, of which there must be none
                 assert poor.noticed == ["accept-failed"]
                 error = poor.notices[0][1]["error"]
                 assert isinstance(error, OSError)
@@ -473,7 +473,7 @@ def test_a_pause_that_the_closing_overtakes(run: Run, monkeypatch: pytest.Monkey
         with socket.create_connection(full.address):
             await until(lambda: full.noticed)
             full.listener.stop_accepting()
-            await asyncio.sleep(3 * listen.PAUSE_SECONDS)
+            await asyncio.sleep(3 * listen.PAUSE_SECONDS)  # time for more tries, of which there must be none
         assert full.noticed == ["accept-failed"]
 
     run(main())

@@ -68,7 +68,7 @@ def service(heard: Any, **options: Any) -> Normalized:
 @pytest.fixture(params=["blocking", "on the loop", "async"])
 def running(request: pytest.FixtureRequest, heard: Heard) -> Iterator[RunningSCP]:
     async def awaited(operation: NormalizedOperation) -> Any:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop
         return heard(operation)
 
     offered = service(awaited if request.param == "async" else heard, blocking=request.param == "blocking")
@@ -330,7 +330,7 @@ class Later(Service):
             message_id=0, affected_sop_class_uid=PRINTER, affected_sop_instance_uid="1.2", event_type_id=1
         )
         telling = asyncio.ensure_future(operation.caller.invoke(operation.context, request, None))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop
         self.told.set()
         self.said.append((await telling).message.status)
 

@@ -95,7 +95,7 @@ def as_generator(operation: Operation) -> Iterator[Answer]:
 
 async def as_async_generator(operation: Operation) -> AsyncIterator[Answer]:
     for answer in as_list(operation):
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop
         yield answer
 
 
@@ -135,7 +135,7 @@ def test_nothing_more_is_asked_for_after_a_final_answer(log: Recorder, answers: 
 
 def test_one_answer_awaited(log: Recorder) -> None:
     async def later(operation: Operation) -> Answer:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop
         return operation.request.response(0x0000)
 
     with asking(log, Answering(later)) as (peer, _):

@@ -269,7 +269,7 @@ async def generator(_keys: Dataset, operation: Operation) -> AsyncIterator[str]:
     folder = Path(operation.caller.ae_title)
     for path in sorted(folder.glob("*.dcm")):
         yield str(path)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # one turn of the loop
 
 
 async def coroutine(_keys: Dataset, operation: Operation) -> list[OutgoingFile]:
@@ -501,7 +501,7 @@ def test_cancel_while_an_async_handler_looks(serve: Serve, tmp_path: Path) -> No
         try:
             looking.set()
             while not operation.cancelled:
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # before the next look
             yield path
             raise AssertionError("asked for more after a cancel")
         finally:

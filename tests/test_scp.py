@@ -205,7 +205,7 @@ class Async(Slow):
         async def wait() -> messages.Response:
             self.begun.set()
             while not self.go_on.is_set():
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # before the next look
             return operation.request.response(0x0000)
 
         return wait()

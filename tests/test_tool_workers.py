@@ -47,7 +47,7 @@ def until_gone(processes: list[int]) -> None:
     deadline = time.monotonic() + LIMIT
     while any(Path(f"/proc/{each}").exists() for each in processes):
         assert time.monotonic() < deadline, f"still there: {processes}"
-        time.sleep(0.01)
+        time.sleep(0.01)  # before the next look
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

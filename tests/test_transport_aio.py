@@ -324,7 +324,7 @@ def test_a_slow_reader_is_not_a_stalled_one(run: Run) -> None:
             received = 0
             while data := await reader.read(200_000):
                 received += len(data)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # a reader that is slower than the writer
             assert received == 6 << 20
             assert serving.driver.error is None
             writer.close()
@@ -354,7 +354,7 @@ def test_a_peer_that_asks_and_does_not_read_is_held_back(run: Run) -> None:
             while transport.get_write_buffer_size() < 1 << 20:
                 transport.write(question * 10)
                 asked += 10
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # one turn of the loop
             heard = len(serving.wanted.heard)
             assert len(serving.thing.outbox) < 4 * (aio_driver.WAITING + aio_driver.RECEIVE_BUFFER // 10_000)
             assert heard < asked
@@ -464,7 +464,7 @@ def test_whoever_waited_and_gave_up_is_not_woken(run: Run) -> None:
         async with Serving(Lines()) as serving:
             driver = await connect(Lines(requestor=True), serving.address, Wanted())
             impatient, patient = (asyncio.ensure_future(driver.wait_closed()) for _ in range(2))
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the loop
             impatient.cancel()
             driver.abort()
             await patient

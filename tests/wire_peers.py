@@ -32,7 +32,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) 
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.005)
+        time.sleep(0.005)  # before the next look
 
 
 def echo_request(message_id: int) -> Any:

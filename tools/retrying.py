@@ -39,7 +39,7 @@ class Backoff:
         """Wait so long, or until someone wants to stop."""
         until = time.monotonic() + self.seconds(number)
         while not stopping() and (left := until - time.monotonic()) > 0:
-            time.sleep(min(_SLICE, left))
+            time.sleep(min(_SLICE, left))  # no longer: someone may want to stop
 
 
 def is_transient(error: AssociationError) -> bool:

@@ -73,7 +73,7 @@ def sending(of: Program) -> Opener:
                     while process.poll() is None:
                         with contextlib.suppress(OSError):  # it ends this very moment
                             highest = max(highest, resident(process.pid, "VmHWM"))
-                        time.sleep(LOOK)
+                        time.sleep(LOOK)  # before the next look
                     if process.returncode:
                         raise RuntimeError(f"{command}: {process.returncode}")
                 return highest

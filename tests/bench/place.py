@@ -150,7 +150,7 @@ class Place:
                 if process.poll() is not None or time.monotonic() > until:
                     said = (self.root / "log").read_text("latin-1")[-2000:]
                     raise RuntimeError(f"{' '.join(map(str, command))} does not listen: {said}")
-                time.sleep(LOOK)
+                time.sleep(LOOK)  # before the next look
             yield process
 
     def seconds(self, command: Sequence[object], environment: Mapping[str, str] = {}) -> float:

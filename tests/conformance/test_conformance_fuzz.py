@@ -122,7 +122,7 @@ def aims(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
 def test_a_search_is_steered_to_late_and_to_long_answers(aims: dict[str, list[float]]) -> None:
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if await unexpected(reader, writer):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # a peer that takes so long
             writer.write(frames.abort(2, 2))
 
     with scripted(late) as port:

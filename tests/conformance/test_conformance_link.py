@@ -185,7 +185,7 @@ def test_a_send_that_fails_is_told_and_ends_the_connection() -> None:
             made.pause()
             reset(theirs)
             while await made.send([frames.release_rq()]):
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # one turn of the loop
             made.resume()
             assert await made.until(lambda: made.track.closed, LONG)
             assert made.track.trace[-1].how == "RST"
@@ -242,7 +242,7 @@ def test_who_pauses_reads_nothing_until_it_goes_on() -> None:
     async def play() -> None:
         async with connection() as (made, theirs):
             made.read_few(4)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the loop
             made.pause()
             theirs.sendall(frames.release_rp())
             await made.quiet(0.02)

@@ -135,7 +135,7 @@ def test_a_close_in_sta13_is_early_only_at_once(seconds: float, reaction: str, o
             writer.write(response(1, {}))
         writer.write(frames.release_rp())
         await read_pdu(reader)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # a peer that takes so long
 
     result = only(judged_by_script(closing, ["S-A-13-06"]))
     assert (result.exchanges[0].reaction, result.outcome) == (Reaction[reaction], Outcome[outcome])
@@ -163,7 +163,7 @@ def test_a_listener_that_serves_one_at_a_time_is_blocked_and_recovers() -> None:
             except asyncio.IncompleteReadError:
                 writer.close()
                 if next(holds, False):
-                    await asyncio.sleep(1.5)
+                    await asyncio.sleep(1.5)  # longer than react
 
     holds = iter([False, True])  # the sanity check, the case
     run = judged_by_script(one_at_a_time, ["S-A-06-06"])
@@ -266,7 +266,7 @@ def test_a_suspect_is_given_longer_unless_it_is_known_to_fail_so(known: bool) ->
         writer.write(frames.associate_ac(fixed=(await read_pdu(reader))[10:74]))
         while (pdu := await read_pdu(reader))[0] in (0x04, 0x05):
             writer.write(response(1, {}) if pdu[0] == 0x04 else frames.release_rp())
-        await asyncio.sleep(late)
+        await asyncio.sleep(late)  # a peer that takes so long
         writer.write(frames.abort(2, 2))
 
     run = judged_by_script(

@@ -139,7 +139,7 @@ def slowly(seconds: float) -> Script:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers = {0x01: frames.associate_ac(), 0x04: response(1, {}), 0x05: frames.release_rp()}
         while answer := answers.get((await read_pdu(reader))[0]):
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # a peer that takes so long
             writer.write(answer)
 
     return serve

@@ -134,6 +134,6 @@ def invoke(ae: AE, options: dict[str, Any]) -> dict[str, Any]:
         answers.append([status.get("Status"), told(data)])
     end = time.monotonic() + options.get("stay", 0.0)
     while time.monotonic() < end and not HEARD:
-        time.sleep(0.01)
+        time.sleep(0.01)  # before the next look
     association.release()
     return {"answers": answers}

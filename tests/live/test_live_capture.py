@@ -35,7 +35,7 @@ def captured(port: int, path: Path) -> Iterator[None]:
         yield
         until = time.monotonic() + SECONDS
         while not whole(path) and time.monotonic() < until:  # the kernel hands over a moment after it passed
-            time.sleep(0.05)
+            time.sleep(0.05)  # before the next look
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=SECONDS)
 

@@ -104,7 +104,7 @@ class Meter:
             return
         deadline = self._trial.recording.now + BACK_SECONDS
         while self._kept(now := self._now()) and self._trial.recording.now < deadline:
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)  # before the next look
         more, busy = max(self._most, now.memory) - self.before.memory, now.processor - self.before.processor
         self._trial.recording.note(
             f"memory {more / (1 << 20):+.1f} MiB, descriptors {now.descriptors - self.before.descriptors:+}, "

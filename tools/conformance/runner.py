@@ -144,7 +144,7 @@ class Runner:
         until = time.monotonic() + RESTART_SECONDS
         fault = fault or await self._peer.sanity()
         while fault and time.monotonic() < until:
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)  # before the next look
             fault = await self._peer.sanity()
         self._lost = bool(fault)
         self._unwell = bool(fault)

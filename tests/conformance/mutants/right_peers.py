@@ -108,7 +108,7 @@ def _await_listening(process: subprocess.Popen[bytes], port: int) -> None:
     while process.poll() is None and time.monotonic() < until:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0):
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # before the next look
     raise RuntimeError(f"storescp does not listen on port {port}")
 
 

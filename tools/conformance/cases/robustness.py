@@ -88,7 +88,7 @@ async def drive_again(trial: "Trial", state: str, before: int) -> None:
             if not before:
                 raise
             trial.check(trial.recording.now < deadline, f"after {before} such connections: {reason}")
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)  # before the next try
         else:
             return
 
