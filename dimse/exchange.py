@@ -61,6 +61,11 @@ def discard(sink: Sink | None) -> None:
         throw_away()
 
 
+def _memory(_context: AcceptedContext, _message: messages.Request) -> Sink:
+    """A data set is kept in memory, where nobody asks for more."""
+    return Memory()
+
+
 class Exchange:
     """Messages over one association.
 
@@ -79,7 +84,7 @@ class Exchange:
         self,
         association: Association,
         *,
-        open_sink: OpenSink = lambda context, message: Memory(),  # noqa: ARG005  # a question's default answer
+        open_sink: OpenSink = _memory,
         dimse_seconds: float | None = 300.0,
         maximum_send_length: int = 0,
     ) -> None:
@@ -418,3 +423,4 @@ class Exchange:
         self._sending.clear()
         unfinished, self._reassembly = self._reassembly.sink, Reassembly()
         discard(unfinished)
+        self._open_sink = _memory  # no data set comes any more, and whoever opened sinks may be let go of

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..acse.agreement import AcceptedContext, Agreement
@@ -54,6 +55,11 @@ def _is_pending(answer: Answer) -> bool:
     return (answer.response if isinstance(answer, Reply) else answer).status.is_pending
 
 
+def _count(server: Host, overloaded: bool) -> int:
+    """How many associations there are, for the policy's limit: a server that cannot take one more has too many."""
+    return server.scp.policy.maximum_associations if overloaded else server.associations
+
+
 class Connection:
     """One connection of a server: an exchange, its driver, and the requests that wait to be performed."""
 
@@ -61,9 +67,12 @@ class Connection:
         scp = self._scp = server.scp
         self._server = server
         self._number = number
-        self._overloaded = overloaded
         association = Association(
-            scp.policy, timeouts=scp.timeouts, associations=self._count, trace=scp.trace, actions=scp.actions
+            scp.policy,
+            timeouts=scp.timeouts,
+            associations=partial(_count, server, overloaded),
+            trace=scp.trace,
+            actions=scp.actions,
         )
         self.exchange = PacedExchange(association, open_sink=self._open_sink)
         self.driver = AsyncioDriver(
@@ -79,12 +88,6 @@ class Connection:
         self._began = time.monotonic()
         self._messages = 0
         self._log = scp.log
-
-    def _count(self) -> int:
-        """How many associations there are, for the policy's limit: a server that cannot take one more has too many."""
-        if self._overloaded:
-            return self._scp.policy.maximum_associations
-        return self._server.associations
 
     def expect_proxy_header(self) -> None:
         """The connection is a proxy's, and begins by telling for whom it is."""

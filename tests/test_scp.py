@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import socket
@@ -23,6 +24,7 @@ from dulcet.dimse import exchange, messages
 from dulcet.dul.items import AsynchronousOperationsWindow, ProposedContext, UserInformation
 from dulcet.dul.pdu import PDV, Abort, AssociateAC, AssociateRJ, AssociateRQ, PDataTF, ReleaseRP, ReleaseRQ
 from dulcet.dul.transport.tls import client_context, server_context
+from dulcet.services.connection import Connection
 from dulcet.services.scp import RunningSCP
 from dulcet.services.shutdown import SHUTDOWN
 from dulcet.services.storage.publishing import Draft
@@ -394,6 +396,26 @@ def test_300_idle_connections(serve: Serve) -> None:
         assert all(echoes(running) for _ in range(10))
         assert time.monotonic() - began < SECONDS  # ten of them together
         assert open_connections(running) >= 300  # the last echo's may not have ended
+
+
+def test_what_is_over_is_let_go_of_at_once(serve: Serve) -> None:
+    """Without the garbage collector, which comes late where thousands of associations live long."""
+    running = serve()
+    gc.collect()
+    before = connections_in_memory()
+    gc.disable()
+    try:
+        with Caller(running.port) as peer:
+            peer.associate("DULCET")
+            assert connections_in_memory() == before + 1
+        assert echoes(running)
+        until(lambda: connections_in_memory() == before, "nothing left of two associations")
+    finally:
+        gc.enable()
+
+
+def connections_in_memory() -> int:
+    return sum(isinstance(each, Connection) for each in gc.get_objects())
 
 
 def test_a_silent_peer_is_closed_at_artim(serve: Serve) -> None:

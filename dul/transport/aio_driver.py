@@ -42,6 +42,10 @@ def _receive_buffer() -> memoryview:
     return cast(memoryview, _thread.buffer)
 
 
+def _ignore(_driver: "AsyncioDriver[E]", _events: list[E]) -> None:
+    """Nobody is told."""
+
+
 class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
     """A thing and its transport; `on_events` is called with what happened, never with nothing.
 
@@ -230,6 +234,7 @@ class AsyncioDriver(asyncio.BufferedProtocol, Generic[E]):
                 waiter.set_result(None)
         if self.on_closed is not None:
             self.on_closed(self)
+        self._on_events = _ignore  # nothing comes any more, and whoever was told may be let go of with this driver
 
     # Writing
 
