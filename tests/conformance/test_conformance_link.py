@@ -10,6 +10,8 @@ from dulcet.dul.transport.sockets import NO_LINGER
 from dulcet.tools.conformance import frames, link
 from dulcet.tools.conformance.link import Delivery, Link, dial
 from dulcet.tools.conformance.record import Recording
+from dulcet.tools.conformance.settings import Settings
+from dulcet.tools.conformance.wire import Wire
 
 LONG = 5.0
 """Seconds: what is due comes long before."""
@@ -19,7 +21,7 @@ LONG = 5.0
 async def connection() -> AsyncIterator[tuple[Link, socket.socket]]:
     """A link, and the peer's end of it."""
     ours, theirs = await pair()
-    made = Link(ours, Recording(), 0, "A", "a test")
+    made = Link(Wire(ours), Recording(), 0, "A", "a test")
     try:
         yield made, theirs
     finally:
@@ -90,7 +92,7 @@ def test_a_pdu_in_pieces_is_one() -> None:
 def test_bytes_read_before_belong_to_the_connection() -> None:
     async def play() -> None:
         ours, theirs = await pair()
-        made = Link(ours, Recording(), 0, "R", "a test", first=frames.associate_rq())
+        made = Link(Wire(ours), Recording(), 0, "R", "a test", first=frames.associate_rq())
         with theirs:
             assert [pdu.name for pdu in made.track.pdus] == ["A-ASSOCIATE-RQ"]
             assert kinds(made) == ["accept", "pdu"]
@@ -273,10 +275,10 @@ def test_dialling() -> None:
     async def play() -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            made = await dial("127.0.0.1", port, Recording(), 0, LONG)
+            made = await dial(Settings(port=port, connect=LONG), Recording(), 0)
             assert made.track._recording.events[0].words == f"127.0.0.1 port {port}"
             await made.close()
         with pytest.raises(ConnectionRefusedError):
-            await dial("127.0.0.1", port, Recording(), 0, LONG)
+            await dial(Settings(port=port, connect=LONG), Recording(), 0)
 
     asyncio.run(play())

@@ -2,8 +2,10 @@
 
 import ast
 import asyncio
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,6 +220,79 @@ def test_what_cannot_be_repeated_is_told(
     named = [word.format(report=tmp_path / "report", rubbish=tmp_path / "rubbish") for word in words]
     assert command.main(["repro", *named]) == Exit.USAGE
     assert told in capsys.readouterr().err
+
+
+def broken(path: Path, *where: str | int) -> Iterator[dict[str, object]]:
+    """A trace, read to be changed at a place, and written back."""
+    trace = json.loads(path.read_text(encoding="utf-8"))
+    place = trace
+    for step in where:
+        place = place[step]
+    yield place
+    path.write_text(json.dumps(trace), encoding="utf-8")
+
+
+RESULT = ("results", 0)
+EXCHANGE = (*RESULT, "exchanges", 0)
+
+
+@pytest.mark.parametrize(
+    ("where", "change", "said"),
+    [
+        (EXCHANGE, {"events": 7}, "'int' object is not iterable"),
+        (EXCHANGE, {"seen": ["NONSENSE"]}, "'NONSENSE' is no token"),
+        (EXCHANGE, {"reaction": 12}, "12 is not a valid Reaction"),
+        (EXCHANGE, {"stimulus_at": None}, "exchanges[0].stimulus_at is None"),
+        (EXCHANGE, {"conditions": "maximum=7"}, "maximum=7 is no condition"),
+        (EXCHANGE, {"label": ["x"]}, "exchanges[0].label is ['x']"),
+        (EXCHANGE, {"surprise": 1}, "unexpected keyword argument 'surprise'"),
+        ((*EXCHANGE, "events", 0), {"data": "xyz"}, "non-hexadecimal number"),
+        ((*EXCHANGE, "events", 0), {"at": "soon"}, "events[0].at is 'soon'"),
+        ((*EXCHANGE, "events", 0), {"at": float("nan")}, "events[0].at is nan"),
+        ((*EXCHANGE, "events", 0), {"connection": True}, "events[0].connection is True"),
+        (RESULT, {"clauses": [1]}, "results[0].clauses[0] is 1"),
+        (RESULT, {"exchanges": None}, "no report: 'NoneType' object is not iterable"),
+        (("settings",), {"react": "soon"}, "its settings are none that a run can have"),
+        (("settings",), {"delivery": "by post"}, "'by post' is not a valid Delivery"),
+        ((), {"profile": []}, "the report.profile is []"),
+        ((), {"results": 5}, "no report: 'int' object is not iterable"),
+    ],
+)
+def test_a_trace_that_was_tampered_with_is_told(
+    where: tuple[str | int, ...],
+    change: dict[str, object],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path(traced(wrong_peer_run(), tmp_path)["S-A-06-13"])
+    for place in broken(path, *where):
+        place.update(change)
+    assert command.main(["repro", str(path), "127.0.0.1", "1"]) == Exit.USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"dulcet conformance repro: {path}: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe\0", b"[" * 100_000, b'{"schema": 1}', b"[1]", b"null"])
+def test_garbage_is_told(data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "trace.json"
+    path.write_bytes(data)
+    assert command.main(["repro", str(path)]) == Exit.USAGE
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"dulcet conformance repro: {path}: ")
+
+
+@pytest.mark.parametrize("connection", [-1, 5])
+def test_a_connection_that_was_never_opened_is_not_played(
+    connection: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(traced(wrong_peer_run(), tmp_path)["S-A-06-13"])
+    for place in broken(path, *EXCHANGE, "events", 1):
+        place["connection"] = connection
+    with our_scp() as port:
+        assert command.main(["repro", str(path), "127.0.0.1", str(port)]) == Exit.UNREACHABLE
+    assert f"not played to its end: connection {connection} was not opened" in capsys.readouterr().out
 
 
 def test_a_report_of_many_gives_the_one_that_is_named(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ A case drives the peer to a state of PS3.8 Table 9-10, sends something, and comp
 table, or a clause, allows. The pieces, from the wire up:
 
 - `frames`, `commands`: builders that can write every wrong byte; `reading`: reads whatever comes, and never raises.
-- `link`: one TCP connection, read from its first byte on; `record`: all that happened on it, with times, but for who a
-  peer's user is (`identities`).
+- `wire`: TCP, or TLS upon it; `link`: one connection over it, read from its first byte on; `record`: all that happened
+  on it, with times, but for who a peer's user is (`identities`).
 - `tokens`, `reactions`: the notation `A(2,1) | RSP | ~CLOSE [DIRTY]` for what is seen and what is allowed.
 - `oracle`: Table 9-10 as loaded by `spec/`, walked as sets of states: `expected` reactions, and the `Follower`, which
   `followed` tells of PDUs.
@@ -18,6 +18,7 @@ table, or a clause, allows. The pieces, from the wire up:
 - `answers`: what an A-ASSOCIATE-AC says, for cases whose verdict lies inside it.
 - `acceptor` (we dial), `requestor` and `trigger` (we listen, and something makes the peer dial): the two kinds of peer;
   `operator_page` tells somebody at the peer, where nothing else can.
+- `conditions`: the circumstances a case may be played under, and pairs of them (`--pairwise`).
 - `runner`: order, health checks, suspects run alone; `baseline`: failures that are expected.
 - `reports/`: terminal, JSON, JUnit, Markdown, page, picture, captures, traces, draft statement; `steps` is an exchange
   as they all draw it. `clauses`: what the clauses say, in short words.

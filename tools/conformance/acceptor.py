@@ -47,9 +47,8 @@ class AcceptorPeer:
         Raises:
             Undriven: it cannot be reached.
         """
-        settings = self._settings
         try:
-            return await dial(settings.host, settings.port, trial.recording, len(trial.links), settings.connect)
+            return await dial(trial.settings, trial.recording, len(trial.links))
         except (OSError, TimeoutError) as error:
             raise Undriven(f"no connection: {error or 'timed out'}") from None
 

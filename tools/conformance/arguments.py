@@ -39,6 +39,10 @@ listening_port = _told(values.listening_port)
 """A TCP port to listen on; 0 is any that is free."""
 count = _told(values.whole(1))
 """How often, or how many at once: at least 1."""
+maximum_length = _told(values.whole(0, 0xFFFF_FFFF))
+"""A maximum length (PS3.8 D.1.1): what its four bytes hold."""
+contexts = _told(values.whole(1, 128))
+"""Presentation contexts of one association: as many as there are odd numbers of a byte (PS3.8 9.3.2.2)."""
 seconds = _told(values.seconds)
 """A time to wait: more than nothing, and not for ever."""
 command = _told(_words)

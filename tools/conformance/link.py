@@ -10,9 +10,13 @@ import contextlib
 import enum
 import socket
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from ...dul.transport.sockets import NO_LINGER
 from .record import Recording, Track
+
+if TYPE_CHECKING:
+    from .settings import Settings
+    from .wire import Wire
 
 MOST_BYTES = 1 << 28
 """Read from one connection."""
@@ -57,7 +61,7 @@ class Link:
     """One connection; made by `dial` or from an accepted socket.
 
     Args:
-        sock: connected and not blocking.
+        wire: TCP, or TLS upon it.
         recording: of the exchange.
         number: which connection of the exchange.
         role: of the peer.
@@ -66,11 +70,9 @@ class Link:
     """
 
     def __init__(
-        self, sock: socket.socket, recording: Recording, number: int, role: str, words: str, first: bytes = b""
+        self, wire: "Wire", recording: Recording, number: int, role: str, words: str, first: bytes = b""
     ) -> None:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sock = sock
+        self._wire = wire
         self.track = Track(recording, number, role)
         self.track.opened("connect" if role == "A" else "accept", words)
         if first:
@@ -86,11 +88,10 @@ class Link:
     # ---- reading ----
 
     async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
         while self.track.received_bytes < MOST_BYTES:
             await self._reading.wait()
             try:
-                data = await loop.sock_recv(self._sock, self._most)
+                data = await self._wire.receive(self._most)
             except OSError:
                 self.track.ended("rst")
                 break
@@ -153,7 +154,7 @@ class Link:
     async def _send(self, data: bytes) -> bool:
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await asyncio.get_running_loop().sock_sendall(self._sock, data)
+                await self._wire.send(data)
         except TimeoutError:
             self.track.note_unsent()
             return False
@@ -172,8 +173,7 @@ class Link:
             return
         self.ours_closed = True
         self.track.we_ended("our-fin")
-        with contextlib.suppress(OSError):  # gone already
-            self._sock.shutdown(socket.SHUT_WR)
+        self._wire.finish()
 
     async def reset(self) -> None:
         """End at once, with RST."""
@@ -181,14 +181,12 @@ class Link:
         if not self.ours_closed:
             self.track.we_ended("our-rst")
         self.ours_closed = True
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self._sock.close()
+        self._wire.reset()
 
     async def close(self) -> None:
         """Let go of the socket."""
         await self._stop_reading()
-        self._sock.close()
+        self._wire.close()
 
     async def _stop_reading(self) -> None:
         self._reader.cancel()
@@ -196,22 +194,25 @@ class Link:
             await self._reader
 
 
-async def dial(host: str, port: int, recording: Recording, number: int, seconds: float) -> Link:
-    """Connect to an acceptor.
+async def dial(settings: "Settings", recording: Recording, number: int) -> Link:
+    """Connect to an acceptor, where and as the settings say.
 
     Raises:
-        OSError: it cannot be reached.
+        OSError: it cannot be reached, or does not agree about TLS.
         TimeoutError: not in time.
     """
+    from .wire import wired
+
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(seconds):
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    async with asyncio.timeout(settings.connect):
+        found = await loop.getaddrinfo(settings.host, settings.dialled_port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:
             await loop.sock_connect(sock, address)
+            wire = await wired(sock, settings, server=False)
         except BaseException:  # a cancellation, too: no socket is left open
             sock.close()
             raise
-    return Link(sock, recording, number, "A", f"{host} port {port}")
+    return Link(wire, recording, number, "A", f"{settings.host} port {settings.dialled_port}")

@@ -6,7 +6,7 @@ tell: whether a response has a data set, whether an image is there afterwards.
 
 from typing import TYPE_CHECKING, Any
 
-from . import commands, data_sets, frames
+from . import commands, data_sets, frames, recipes
 from .commands import AFFECTED_SOP_CLASS, COMMAND_FIELD, DATA_SET, DATA_SET_TYPE, MESSAGE_ID, PRIORITY, RESPONDED_TO
 from .data_sets import Element, Image
 from .endings import Skip, Undriven
@@ -47,8 +47,8 @@ async def associate(trial: "Trial", *needs: str, **how: Any) -> None:
         Undriven: it does not get there, or accepts not all of them.
     """
     classes = [CLASSES[need] for need in needs]
-    contexts = [frames.proposed(2 * number + 1, uid, [trial.profile.syntax(uid)]) for number, uid in enumerate(classes)]
-    await trial.drive("Sta6", contexts=contexts, **how)
+    contexts = [frames.proposed(2 * number + 1, uid, [trial.syntax(uid)]) for number, uid in enumerate(classes)]
+    await trial.drive("Sta6", contexts=recipes.padded(trial, contexts), **how)
     results = trial.acceptance.results if trial.acceptance else {}
     refused = [need for number, need in enumerate(needs) if results.get(2 * number + 1) != 0]
     if refused:
@@ -69,7 +69,7 @@ def data_pdus(trial: "Trial", context_id: int, data: bytes) -> list[bytes]:
 def data_of(trial: "Trial", image: Image) -> bytes:
     """The data set of an image as it was agreed; its UID is noted, for cleaning up."""
     trial.recording.offered(image.instance)
-    return image.encoded(trial.profile.syntax(frames.CT_IMAGE_STORAGE))
+    return image.encoded(trial.syntax(frames.CT_IMAGE_STORAGE))
 
 
 def store(trial: "Trial", context_id: int, image: Image, message_id: int = 1) -> list[bytes]:
@@ -91,7 +91,7 @@ def get(trial: "Trial", context_id: int, image: Image, message_id: int = 1) -> l
 def _query(
     trial: "Trial", context_id: int, field: int, sop_class: str, identifier: list[Element], message_id: int
 ) -> list[bytes]:
-    data = data_sets.encoded(identifier, trial.profile.syntax(sop_class))
+    data = data_sets.encoded(identifier, trial.syntax(sop_class))
     command = commands.command(query_elements(field, sop_class, message_id))
     return [frames.p_data(frames.pdv(context_id, command)), *data_pdus(trial, context_id, data)]
 

@@ -12,7 +12,7 @@ from . import commands, frames, hooks
 from .endings import Undriven
 from .reading import Seen
 from .tokens import Token, text
-from .trial import Trial
+from .trial import SYNTAXES, Trial
 
 MOST_MESSAGES = 10_000
 """Requests that are answered on the way to a release."""
@@ -68,20 +68,48 @@ async def drive(trial: Trial, state: str, **how: Any) -> None:
 
 def request(trial: Trial, contexts: Sequence[bytes] = (), **how: Any) -> bytes:
     """The A-ASSOCIATE-RQ of an ordinary case: right titles, Verification on context 1."""
-    first = contexts or [frames.proposed(1, frames.VERIFICATION, [trial.profile.syntax(frames.VERIFICATION)])]
-    titles = {"called": trial.settings.called, "calling": trial.settings.calling}
-    return frames.associate_rq(first, **{**titles, **how})
+    first = contexts or padded(trial, [frames.proposed(1, frames.VERIFICATION, _syntaxes(trial))])
+    usual = {"called": trial.settings.called, "calling": trial.settings.calling, "user": _user(trial)}
+    return frames.associate_rq(first, **{**usual, **how})
+
+
+def padded(trial: Trial, contexts: Sequence[bytes]) -> list[bytes]:
+    """Presentation contexts, and Verification on other ids in as many more as are wanted of one association."""
+    taken = {context[4] for context in contexts}
+    free = [number for number in range(1, 256, 2) if number not in taken]
+    more = free[: max(trial.settings.contexts - len(contexts), 0)]
+    return [*contexts, *(frames.proposed(number, frames.VERIFICATION, _syntaxes(trial)) for number in more)]
+
+
+def _syntaxes(trial: Trial) -> list[str]:
+    """What is proposed for Verification: the default too (PS3.5 10.1), where nobody knows if a peer has the wanted."""
+    known = trial.syntax(frames.VERIFICATION)
+    wanted = SYNTAXES.get(trial.settings.syntax, known)
+    return [known] if trial.profile.classes else list(dict.fromkeys([wanted, known]))
+
+
+def _user(trial: Trial) -> bytes:
+    """The user information that everybody sends, with our maximum length."""
+    subs = frames.maximum_length(trial.settings.maximum), frames.implementation_class(), frames.version_name()
+    return frames.user_information(*subs)
 
 
 def acceptance(trial: Trial, **how: Any) -> bytes:
-    """An A-ASSOCIATE-AC that takes every context the requestor proposed, with its first transfer syntax."""
+    """An A-ASSOCIATE-AC that takes every context the requestor proposed, with its first transfer syntax or the
+    one that is wanted."""
     if trial.request is None:
         raise Undriven("no A-ASSOCIATE-RQ was read")
     contexts = [
-        frames.answered(number, 0, [syntaxes[0] if syntaxes else frames.IMPLICIT])
+        frames.answered(number, 0, [_taken(trial, syntaxes)])
         for number, (_, syntaxes) in trial.request.proposals.items()
     ]
-    return frames.associate_ac(**{"contexts": contexts, "fixed": trial.request.body[4:68], **how})
+    usual = {"contexts": contexts, "fixed": trial.request.body[4:68], "user": _user(trial)}
+    return frames.associate_ac(**{**usual, **how})
+
+
+def _taken(trial: Trial, syntaxes: Sequence[bytes]) -> frames.Text:
+    wanted = SYNTAXES.get(trial.settings.syntax, "").encode()
+    return wanted if wanted in syntaxes else next(iter(syntaxes), frames.IMPLICIT)
 
 
 # ---- role A: we dial ----

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from . import conditions
 from .case import Case
 from .endings import Skip, Undriven
 from .link import Link
@@ -31,8 +32,9 @@ async def replay(result: Result, exchange: Exchange, peer: Peer, settings: Setti
         peer: who is on the other side now.
         settings: the clocks.
     """
-    made = await play(_case(result, exchange), exchange.label, peer, settings)
-    return replace(made, expected=exchange.expected)
+    then = conditions.applied(settings, exchange.conditions)
+    made = await play(_case(result, exchange), exchange.label, peer, then)
+    return replace(made, expected=exchange.expected, conditions=exchange.conditions)
 
 
 def _case(result: Result, exchange: Exchange) -> Case:
@@ -77,7 +79,7 @@ async def _do(trial: Trial, event: Event, seen: int) -> None:
         return
     if event.kind not in _OURS:
         return
-    if event.connection >= len(trial.links):
+    if not 0 <= event.connection < len(trial.links):
         raise Undriven(f"connection {event.connection} was not opened")
     link = trial.links[event.connection]
     await _caught_up(trial, link, seen)

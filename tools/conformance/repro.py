@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
-from . import arguments, rehearsal
+from . import arguments, conditions, conditions_options, rehearsal
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
@@ -43,8 +43,14 @@ def main(argv: Sequence[str]) -> int:
         split = words.index("--")
         words, command = words[:split], words[split + 1 :]
     options = _parser().parse_intermixed_args(words)
+    conditions_options.check(options, listening=options.role == "R")
     recorded = _recorded(options)
-    settings = _settings(options, recorded)
+    try:
+        settings = _settings(options, recorded)
+        for each in recorded[1].exchanges if recorded else ():
+            conditions.applied(settings, each.conditions)
+    except (TypeError, ValueError) as error:
+        raise Failure(ExitCode.USAGE, f"{options.what}: its settings are none that a run can have: {error}") from None
     if recorded is None and options.id.upper() not in registry():
         raise Failure(ExitCode.USAGE, f"{options.what} is no file, and no id of a case")
     if recorded is None and options.role and options.role not in registry()[options.id.upper()].roles:
@@ -68,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--called", metavar="AET", help="the peer's AE title")
     parser.add_argument("--calling", metavar="AET", default="DULCET", help="ours (%(default)s)")
     parser.add_argument("--delivery", choices=[each.value for each in Delivery], help="of what is sent; as it was then")
+    conditions_options.add(parser, pairwise=False)
     parser.add_argument(
         "--listen", metavar="PORT", type=arguments.listening_port, default=0, help="where a requestor dials; 0 is any"
     )
@@ -116,6 +123,10 @@ def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | 
         setattr(settings, name, getattr(options, name) or float(then.get(name) or getattr(settings, name)))
     settings.called = options.called or profile.called or settings.called
     settings.delivery = Delivery(options.delivery or str(then.get("delivery", settings.delivery)))
+    for name in conditions_options.OF_ONE:
+        setattr(settings, name, getattr(options, name))
+    settings.tls = options.tls or bool(then.get("tls"))
+    settings.tls_port = options.tls_port or (0 if options.port else int(then.get("tls_port", 0)))
     host, port = _address(recorded[1]) if recorded and recorded[1].role == "A" else ("", 0)
     settings.host = options.host or profile.host or host
     settings.port = options.port or profile.port or port

@@ -22,6 +22,7 @@ from .results import Health, Level, TriggerRun
 from .settings import Settings
 from .trial import Played, Trial
 from .trigger import Started, Trigger
+from .wire import Wire, wired
 
 LONGEST_REQUEST = 1 << 20
 """Bytes of an A-ASSOCIATE-RQ."""
@@ -40,7 +41,7 @@ class _Waiting:
     """A trial, its trigger, and the connections that came for it."""
 
     def __init__(self) -> None:
-        self.arrived: asyncio.Queue[tuple[socket.socket, str, bytes]] = asyncio.Queue()
+        self.arrived: asyncio.Queue[tuple[Wire, str, bytes]] = asyncio.Queue()
         self.ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         """Why no connection can come of it any more, in words."""
         self._started: Started | None = None
@@ -90,7 +91,7 @@ class RequestorPeer:
         """
         where = self._settings.host, self._settings.port
         try:
-            self._listening = socket.create_server(where, backlog=MOST_WAITING)
+            self._listening = socket.create_server(where, family=family(where[0]), backlog=MOST_WAITING)
         except OSError as error:
             raise Failure(ExitCode.LISTEN, f"{where[0]} port {where[1]}: {error.strerror or error}") from None
         self._listening.setblocking(False)
@@ -124,18 +125,19 @@ class RequestorPeer:
 
     async def _route(self, sock: socket.socket, address: str) -> None:
         """Read the A-ASSOCIATE-RQ, and give the connection to its trial."""
-        sock.setblocking(False)
         first = bytearray()
-        with contextlib.suppress(TimeoutError):
+        wire = Wire(sock)
+        with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(max(self._settings.react, FIRST_PDU_SECONDS)):
-                await _first_pdu(sock, first)
+                wire = await wired(sock, self._settings, server=True)
+                await _first_pdu(wire, first)
         waiting = self._picked(read(bytes(first)) if len(first) >= 6 else None)
         if waiting is None:
             with contextlib.suppress(OSError):
-                await asyncio.get_running_loop().sock_sendall(sock, frames.associate_rj(1, 1, 7))
-            sock.close()
+                await wire.send(frames.associate_rj(1, 1, 7))
+            wire.close()
         else:
-            await waiting.arrived.put((sock, address, bytes(first)))
+            await waiting.arrived.put((wire, address, bytes(first)))
 
     def _picked(self, request: Seen | None) -> _Waiting | None:
         called = request.called if request is not None and request.type == 0x01 else ""
@@ -161,8 +163,8 @@ class RequestorPeer:
         if not getting.done():
             getting.cancel()
             raise Undriven(waiting.ended.result() if waiting.ended.done() else "the peer did not dial")
-        sock, address, first = getting.result()
-        link = Link(sock, trial.recording, len(trial.links), "R", address, first)
+        wire, address, first = getting.result()
+        link = Link(wire, trial.recording, len(trial.links), "R", address, first)
         trial.request = next(iter(link.track.pdus), None)
         if trial.request is None or trial.request.type != 0x01:
             trial.links.append(link)
@@ -199,7 +201,7 @@ class RequestorPeer:
         Raises:
             Undriven: it does not give up.
         """
-        with socket.socket() as unheard:
+        with socket.socket(family(self._settings.host)) as unheard:
             unheard.bind((self._settings.host, 0))  # taken, so that nobody else listens there
             port = unheard.getsockname()[1]
             waiting = await self._pull(trial, port)
@@ -251,12 +253,23 @@ class RequestorPeer:
         return Health.OK, 0.0
 
 
-async def _first_pdu(sock: socket.socket, data: bytearray) -> None:
+def family(host: str) -> socket.AddressFamily:
+    """Of the address to listen on: IPv6 for one, and for a name that has nothing else.
+
+    Raises:
+        OSError: it has no address.
+    """
+    if not host:
+        return socket.AF_INET
+    found = {each[0] for each in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    return socket.AF_INET if socket.AF_INET in found else socket.AF_INET6
+
+
+async def _first_pdu(wire: Wire, data: bytearray) -> None:
     """Gather the bytes of the first PDU, as far as they come."""
-    loop = asyncio.get_running_loop()
     while len(data) < 6 or len(data) < 6 + min(int.from_bytes(data[2:6], "big"), LONGEST_REQUEST):
         try:
-            piece = await loop.sock_recv(sock, 1 << 16)
+            piece = await wire.receive(1 << 16)
         except OSError:
             break
         if not piece:

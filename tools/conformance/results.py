@@ -186,6 +186,8 @@ class Exchange:
     undriven: str = ""
     error: str = ""
     """The tester's own fault, with its traceback."""
+    conditions: str = ""
+    """What was not ordinary about how it was played (`conditions.words`), where a case is played under several."""
 
 
 @value

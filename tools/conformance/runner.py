@@ -11,11 +11,13 @@ import datetime
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import Protocol
 
 from ...spec.upper_layer import load
-from . import hooks
+from . import conditions, hooks
 from .case import Case
+from .conditions import Condition
 from .emitted import summing
 from .judging import outcome
 from .results import CLOSINGS, Closing, Exchange, Health, Outcome, Reaction, Result, RunResult
@@ -73,6 +75,7 @@ class Runner:
         self._began = began
         self._ended = ended
         self._known = known
+        self._conditions = conditions.of_run(settings, peer.role)
         self._unwell = False  # whether an earlier case left the peer holding something
         self._lost = False  # whether not even a restart has brought it back
 
@@ -189,9 +192,11 @@ class Runner:
         if lacking := self._lacking(case):
             result.outcome, result.verdict, result.reason = Outcome.SKIPPED, "SKIP", lacking
             return result
-        for variant in case.variants:
-            result.exchanges.append(await play(case, variant, self._peer, self._settings))
-            self._run.instances += result.exchanges[-1].instances
+        for condition in self._conditions:
+            for variant in case.variants:
+                result.exchanges.append(await self._under(condition, case, variant))
+                self._run.instances += result.exchanges[-1].instances
+        partly(result.exchanges)
         if alone or self._settings.isolate:
             result.health, result.health_seconds = await self._peer.health()
         hung = [each.trigger for each in result.exchanges if each.trigger and each.trigger.exit_code is None]
@@ -201,7 +206,21 @@ class Runner:
             result.health = Health.GROWTH
         result.seconds = time.monotonic() - began
         conclude(result, self._settings)
+        result.reason = result.reason or self._told_partly(result)
         return result
+
+    async def _under(self, condition: Condition, case: Case, variant: str) -> Exchange:
+        """A variant under a condition, which stands in the name of the exchange, too."""
+        exchange = await play(case, variant, self._peer, replace(self._settings, **condition))  # type: ignore[arg-type]
+        exchange.conditions = conditions.words(condition)
+        exchange.label = ", ".join(filter(None, (variant, exchange.conditions)))
+        return exchange
+
+    def _told_partly(self, result: Result) -> str:
+        """Under which conditions a case fails that passes under others, in words."""
+        failed = {each.conditions for each in result.exchanges if each.reaction in (Reaction.FAIL, Reaction.SILENT)}
+        found = [each for each in self._conditions if conditions.words(each) in failed]
+        return conditions.in_common(found, self._conditions) if found else ""
 
     def _lacking(self, case: Case) -> str:
         if "dos" in case.tags and not self._settings.allow_dos:
@@ -238,6 +257,14 @@ def blank(case: Case, role: str) -> Result:
         case.tags,
         why=case.why,
     )
+
+
+def partly(exchanges: Sequence[Exchange]) -> None:
+    """Whom a condition keeps from a state that is reached as usual has failed there (catalogue 4.1)."""
+    usual = {each.label for each in exchanges if not (each.conditions or each.undriven)}
+    for each in exchanges:
+        if each.conditions and each.undriven and each.label.removesuffix(each.conditions).removesuffix(", ") in usual:
+            each.reaction, each.why, each.undriven = Reaction.FAIL, each.undriven, ""
 
 
 def conclude(result: Result, settings: Settings) -> None:
@@ -279,14 +306,12 @@ def _left_something(result: Result) -> bool:
 
 def new_run(peer: str, roles: str, settings: Settings) -> RunResult:
     """A run without results."""
-    from dataclasses import asdict
-
     from ..options.command_line import version_text
 
     told = {
         key: value
         for key, value in asdict(settings).items()
-        if isinstance(value, int | float | str | bool) and key not in ("host", "port")
+        if isinstance(value, int | float | str | bool) and key not in ("host", "port", "tls_key", "tls_cert")
     }
     return RunResult(
         peer,

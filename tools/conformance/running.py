@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ..exit_codes import ExitCode, Failure
-from . import arguments, baseline, reports, repro
+from . import arguments, baseline, conditions_options, reports, repro
 from . import profile as profiles
 from .acceptor import AcceptorPeer
 from .case import Case, registry
@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser(name).parse_intermixed_args(words)
     if name != "both" and options.repro:
         return repro.main(_once_more(name, options, command))
+    conditions_options.check(options, listening=name != "acceptor")
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
     by_hand = name != "acceptor" and options.manual
@@ -82,10 +83,11 @@ def _once_more(name: str, options: argparse.Namespace, command: Sequence[str]) -
             words.append(f"--{option}={value}")
     for option in ("strict", "robust", "allow_dos", "target_confirmed"):
         words += [f"--{option.replace('_', '-')}"] * getattr(options, option)
+    words += conditions_options.again(options)
     return [*words, "--", *command] if command else words
 
 
-_OF_RUNS = ("baseline", "pid", "restart_cmd", "keep_identities", "list", "manual", "trigger_http")
+_OF_RUNS = ("pairwise", "baseline", "pid", "restart_cmd", "keep_identities", "list", "manual", "trigger_http")
 """Options that --repro would have to drop, besides the reports; those it can do without change nothing of one case."""
 
 
@@ -228,6 +230,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     settings.fail_fast, settings.isolate = options.fail_fast, options.isolate
     settings.keep_identities = options.keep_identities
     settings.delivery = Delivery(options.delivery)
+    for name in conditions_options.NAMES:
+        setattr(settings, name, getattr(options, name))
     settings.restart = options.restart_cmd
     if profile.concurrency is not None:
         settings.waiting_jobs = max(1, min(settings.waiting_jobs, profile.concurrency - 1))
@@ -354,6 +358,7 @@ def _common(made: argparse.ArgumentParser) -> None:
         help="of what cases send: PDUs of a stimulus in one write, in one each, with the six bytes of the header in a "
         "write of their own, or a byte a write; a right peer takes no notice (%(default)s)",
     )
+    conditions_options.add(how, pairwise=True)
     how.add_argument("--list", action="store_true", help="only list the cases that would run")
     told = made.add_argument_group("reports")
     for option, (_, metavar, words) in REPORTS.items():

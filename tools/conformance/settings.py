@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from .frames import MAXIMUM_LENGTH
 from .link import Delivery
 from .profile import Profile
 
@@ -39,6 +40,21 @@ class Settings:
     """Role R: for the peer to dial after the trigger, and for the trigger to end after the case."""
     delivery: Delivery = Delivery.COALESCED
     """How what a case sends is handed to TCP, but for a case that says it itself (P-05)."""
+    syntax: str = ""
+    """The transfer syntax that is proposed, or taken, where the peer has it: "implicit", "explicit", or "" for its
+    first."""
+    maximum: int = MAXIMUM_LENGTH
+    """Our maximum length, bytes; 0 for none (D.1)."""
+    contexts: int = 1
+    """Presentation contexts that are proposed, role A: the case's own, and Verification in as many more."""
+    tls: bool = False
+    tls_key: str = ""
+    tls_cert: str = ""
+    """Our key and certificate (PEM); "" for none, which is for role A only."""
+    tls_port: int = 0
+    """Role A: where the peer speaks TLS; 0 for `port`."""
+    pairwise: bool = False
+    """Whether each case is played under pairs of these conditions (`conditions`)."""
     strict: bool = False
     robust: bool = False
     slow: bool = False
@@ -58,6 +74,11 @@ class Settings:
     restart: list[str] = field(default_factory=list)
     """The command that starts the peer anew, when a case left it unwell; [] when there is none."""
     profile: Profile = field(default_factory=Profile)
+
+    @property
+    def dialled_port(self) -> int:
+        """Role A: the peer's port."""
+        return self.tls_port if self.tls and self.tls_port else self.port
 
     @property
     def mode(self) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from .endings import Skip, Stop, Undriven
+from .frames import EXPLICIT, IMPLICIT
 from .judging import Judgement, hopeless, judge, settled
 from .link import Delivery, Link
 from .reactions import Reactions, parse
@@ -23,6 +24,8 @@ from .results import CLOSINGS, REACTIONS, Closing, Exchange, Reaction
 from .settings import Settings
 from .tokens import Token
 
+SYNTAXES = {"implicit": IMPLICIT, "explicit": EXPLICIT}
+"""The transfer syntaxes of `Settings.syntax`."""
 EARLY_SECONDS = 0.5
 """A peer in Sta13 may close at any time; but one that was sent what AA-7 answers, and closes so much later without an
 A-ABORT, was not on its way out already."""
@@ -138,6 +141,11 @@ class Trial:
         self.peer = peer
         self._mark = 0
         self._marked_at = 0.0
+
+    def syntax(self, sop_class: str) -> str:
+        """A transfer syntax the peer accepts for a SOP class: the one that is wanted, where it is among them."""
+        wanted = SYNTAXES.get(self.settings.syntax, "")
+        return wanted if wanted in (self.profile.classes or {}).get(sop_class, ()) else self.profile.syntax(sop_class)
 
     # ---- connections ----
 

@@ -23,7 +23,7 @@ MAXIMUM_LENGTH = "PS3.8 D.1"
 
 def _several(trial: "Trial") -> bytes:
     """Contexts of three kinds, their IDs in no order: nobody may expect one."""
-    syntax = trial.profile.syntax(frames.VERIFICATION)
+    syntax = trial.syntax(frames.VERIFICATION)
     return request(
         trial,
         [

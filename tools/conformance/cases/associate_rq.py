@@ -31,7 +31,7 @@ SKIPPED = 'AC | x A(*) "what is unknown is to be skipped" | x RJ "what is unknow
 
 
 def syntax(trial: "Trial") -> str:
-    return trial.profile.syntax(frames.VERIFICATION)
+    return trial.syntax(frames.VERIFICATION)
 
 
 def verification(trial: "Trial", context_id: int = 1, **how: object) -> bytes:

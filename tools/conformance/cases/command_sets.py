@@ -287,7 +287,7 @@ async def _(trial: "Trial") -> None:
 async def _(trial: "Trial") -> None:
     await operations.associate(trial, "verification")
     image = data_sets.new_image()
-    data = image.encoded(trial.profile.syntax(frames.VERIFICATION))
+    data = image.encoded(trial.syntax(frames.VERIFICATION))
     request = command(commands.store_elements(1, image.instance))
     await stored(trial, [frames.p_data(frames.pdv(1, request)), *operations.data_pdus(trial, 1, data)])
 

@@ -29,7 +29,7 @@ STORAGE = ("verification", "storage")
 
 def with_user_items(trial: "Trial", *sub_items: bytes, sop_class: str = frames.VERIFICATION) -> bytes:
     """An A-ASSOCIATE-RQ for one SOP class, with more user sub-items."""
-    context = frames.proposed(1, sop_class, [trial.profile.syntax(sop_class)])
+    context = frames.proposed(1, sop_class, [trial.syntax(sop_class)])
     return request(trial, [context], user=frames.user_information_with(*sub_items))
 
 

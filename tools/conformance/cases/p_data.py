@@ -164,14 +164,21 @@ for _id, _title, _clause, _body, _variants in _BROKEN:
 
 # ---- presentation contexts ----
 
-stimulus(
+
+@case(
     "PD-14",
     "a presentation-context-ID that was never proposed",
-    lambda _: [commands.echo(3)],
-    ABORTS,
+    roles="A",
+    level="M",
     clause=("PS3.8 7.6.1", PDV),
+    states=("Sta6",),
+    expected=ABORTS,
     tags=("smoke",),
 )
+async def _(trial: "Trial") -> None:
+    await trial.drive("Sta6", contexts=[frames.proposed(1, frames.VERIFICATION, [trial.syntax(frames.VERIFICATION)])])
+    await trial.send(commands.echo(3))
+    await trial.expect()
 
 
 @case(
@@ -184,7 +191,7 @@ stimulus(
     expected=ABORTS,
 )
 async def _(trial: "Trial") -> None:
-    syntax = trial.profile.syntax(frames.VERIFICATION)
+    syntax = trial.syntax(frames.VERIFICATION)
     contexts = [
         frames.proposed(1, frames.VERIFICATION, [syntax]),
         frames.proposed(3, UNKNOWN_CLASS, [frames.IMPLICIT]),

@@ -83,7 +83,7 @@ stimulus(
     why="In Sta8 the peer may still send P-DATA (AR-7) before its A-RELEASE-RP; silence is not an answer.",
 )
 async def _(trial: "Trial") -> None:
-    context = frames.proposed(1, commands.STUDY_ROOT_FIND, [trial.profile.syntax(commands.STUDY_ROOT_FIND)])
+    context = frames.proposed(1, commands.STUDY_ROOT_FIND, [trial.syntax(commands.STUDY_ROOT_FIND)])
     await trial.drive("Sta6", contexts=[context])
     await trial.send(*commands.find_everything(1), frames.release_rq())
     await trial.link.until(lambda: trial.track.closed or any(t.kind in ("RP", "A") for t in trial.seen), 10.0)

@@ -27,6 +27,7 @@ from ..results import (
     TriggerRun,
 )
 from ..tokens import Token, pattern
+from .typed import faults
 
 Json = dict[str, Any]
 CLOSED = ("FIN", "RST")
@@ -69,6 +70,8 @@ def load(path: str | Path) -> RunResult:
         raise Failure(ExitCode.USAGE, f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise Failure(ExitCode.USAGE, f"{path}: {error}") from None
+    except RecursionError:
+        raise Failure(ExitCode.USAGE, f"{path}: no report: it is nested too deeply") from None
 
 
 def parse(found: Json) -> RunResult:
@@ -80,10 +83,15 @@ def parse(found: Json) -> RunResult:
     if not isinstance(found, dict) or found.get("schema") != SCHEMA_VERSION:
         raise ValueError(f"no report of version {SCHEMA_VERSION}")
     try:
-        run = {key: value for key, value in found.items() if key != "schema"}
-        return RunResult(**{**run, "results": [_result(each) for each in found["results"]]})
-    except (KeyError, TypeError, AttributeError) as error:
+        told = {key: value for key, value in found.items() if key != "schema"}
+        run = RunResult(**{**told, "results": [_result(each) for each in found["results"]]})
+    except KeyError as error:
+        raise ValueError(f"no report: {error} is missing") from None
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"no report: {error}") from None
+    if fault := next(faults(run, RunResult, "the report"), ""):
+        raise ValueError(f"no report: {fault}")
+    return run
 
 
 def _result(found: Json) -> Result:

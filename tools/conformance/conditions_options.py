@@ -1,0 +1,88 @@
+"""The options about the conditions a case is played under, for the commands that judge and for `repro`."""
+
+import argparse
+from pathlib import Path
+
+from ..exit_codes import ExitCode, Failure
+from . import arguments
+
+NAMES = ("syntax", "maximum", "contexts", "tls", "tls_key", "tls_cert", "tls_port", "pairwise")
+"""Fields of `Settings`, and what argparse calls these options."""
+
+OF_ONE = NAMES[:-1]
+"""Those of one condition."""
+
+
+def add(group: argparse._ArgumentGroup | argparse.ArgumentParser, *, pairwise: bool) -> None:
+    """Add them; with `--pairwise` where several conditions make one run."""
+    group.add_argument(
+        "--syntax",
+        choices=["implicit", "explicit"],
+        default="",
+        help="Little Endian that is proposed, or taken, where the peer has it (its first)",
+    )
+    group.add_argument(
+        "--maximum",
+        metavar="BYTES",
+        type=arguments.maximum_length,
+        default=16384,
+        help="our maximum length; 0 is none (%(default)s)",
+    )
+    group.add_argument(
+        "--contexts",
+        metavar="N",
+        type=arguments.contexts,
+        default=1,
+        help="presentation contexts to propose to an acceptor, up to 128 (%(default)s)",
+    )
+    group.add_argument("--tls", action="store_true", help="with TLS; the peer's certificate is not checked")
+    group.add_argument("--tls-key", metavar="FILE", default="", help="our private key (PEM)")
+    group.add_argument(
+        "--tls-cert", metavar="FILE", default="", help="and certificate, without which nobody can listen"
+    )
+    group.add_argument(
+        "--tls-port",
+        metavar="PORT",
+        type=arguments.port,
+        default=0,
+        help="where an acceptor speaks TLS, if not at PORT",
+    )
+    if pairwise:
+        group.add_argument(
+            "--pairwise",
+            action="store_true",
+            help="each case under few combinations of --delivery, --syntax, --maximum, --contexts and, where "
+            "--tls-port is known, TLS, in which any two of their values meet; what a case says itself stays",
+        )
+
+
+def check(options: argparse.Namespace, *, listening: bool) -> None:
+    """Refuse TLS that cannot be.
+
+    Raises:
+        Failure: our certificate is missing, or a file cannot be used.
+    """
+    if listening and options.tls and not options.tls_cert:
+        raise Failure(ExitCode.USAGE, "--tls needs --tls-key and --tls-cert to listen")
+    if options.tls or options.tls_port:
+        from ...dul.transport.tls import TlsError
+        from .wire import context
+
+        for file in filter(None, (options.tls_key, options.tls_cert)):
+            if not Path(file).is_file():
+                raise Failure(ExitCode.USAGE, f"{file}: no such file")
+        try:
+            context(options.tls_key, options.tls_cert, server=listening)
+        except TlsError as error:
+            raise Failure(ExitCode.USAGE, str(error)) from None
+
+
+def again(options: argparse.Namespace) -> list[str]:
+    """The same options as words of a command line."""
+    words = []
+    for name in NAMES:
+        value = getattr(options, name, None)
+        if value:
+            option = f"--{name.replace('_', '-')}"
+            words.append(option if value is True else f"{option}={value}")
+    return words if options.maximum else [*words, "--maximum=0"]
