@@ -3,9 +3,10 @@
 from collections.abc import Awaitable
 
 import pytest
+from dulcet.tools.conformance import command
 from dulcet.tools.conformance.case import Case, registry
 from dulcet.tools.conformance.results import Level
-from dulcet.tools.conformance.selecting import SelectorError, select
+from dulcet.tools.conformance.selecting import SelectorError, select, shard
 from dulcet.tools.conformance.trial import Trial
 
 
@@ -121,3 +122,34 @@ def test_every_case_is_found_by_its_id_and_by_each_of_its_clauses() -> None:
         for selector in (each.id, *(clause.partition(" n")[0].replace(" ", "/", 1) for clause in each.clauses)):
             word = selector.replace("Table ", "t")
             assert each in select(cases, [word], role=each.roles[0], slow=True, robust=True), word
+
+
+# ---- parts ----
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_parts_are_all_of_it_and_no_case_twice(parts: int) -> None:
+    cases = list(registry().values())
+    found = [shard(cases, (part, parts)) for part in range(1, parts + 1)]
+    assert sorted(each.id for part in found for each in part) == sorted(each.id for each in cases)
+    assert min(map(len, found)) > len(cases) / parts / 2
+    assert all([each for each in cases if each in part] == part for part in found)
+
+
+def test_a_case_stays_in_its_part_when_others_go() -> None:
+    cases = list(registry().values())
+    assert shard(cases[::2], (2, 3)) == [each for each in shard(cases, (2, 3)) if each in cases[::2]]
+
+
+def test_the_option_takes_a_part(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = []
+    for part in ("1/2", "2/2"):
+        assert command.main(["acceptor", "127.0.0.1", "104", "RL-*", "--list", "--shard", part]) == 0
+        listed.append({line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("RL-")})
+    assert listed[0]
+    assert listed[1]
+    assert not listed[0] & listed[1]
+    for wrong in ("0/2", "3/2", "two", "1/"):
+        with pytest.raises(SystemExit):
+            command.main(["acceptor", "127.0.0.1", "104", "--shard", wrong])
+        assert f"{wrong}: must be i/n, 1 to n" in capsys.readouterr().err

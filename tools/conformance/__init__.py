@@ -20,8 +20,8 @@ table, or a clause, allows. The pieces, from the wire up:
   `operator_page` tells somebody at the peer, where nothing else can.
 - `conditions`: the circumstances a case may be played under, and pairs of them (`--pairwise`).
 - `runner`: order, health checks, suspects run alone; `baseline`: failures that are expected.
-- `reports/`: terminal, JSON, JUnit, Markdown, page, picture, captures, traces, draft statement; `steps` is an exchange
-  as they all draw it. `clauses`: what the clauses say, in short words.
+- `reports/`: terminal, JSON, JUnit, Markdown, page, picture, captures, traces, seeds, draft statement; `steps` is an
+  exchange as they all draw it. `clauses`: what the clauses say, in short words.
 - `replay` and `script` repeat what was recorded (`repro`); `comparing` and `side_by_side` read several runs.
 - `overhearing`: an association between two peers, both judged and neither touched; from a file
   (`captures/`, `capture`) or from between them (`proxy`).

@@ -33,6 +33,13 @@ def _words(text: str) -> list[str]:
         raise ValueError(f"{text!r} is no command: {error}") from None
 
 
+def _part(text: str) -> tuple[int, int]:
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise ValueError(f"{text}: must be i/n, 1 to n")
+    return int(part), int(parts)
+
+
 port = _told(values.port)
 """A TCP port to dial: another number would reach another peer than the one meant."""
 listening_port = _told(values.listening_port)
@@ -45,5 +52,7 @@ contexts = _told(values.whole(1, 128))
 """Presentation contexts of one association: as many as there are odd numbers of a byte (PS3.8 9.3.2.2)."""
 seconds = _told(values.seconds)
 """A time to wait: more than nothing, and not for ever."""
+shard = _told(_part)
+"""The i-th of n parts: "2/3" is (2, 3)."""
 command = _told(_words)
 """A command as a shell splits it into words."""

@@ -23,7 +23,7 @@ from .requestor import RequestorPeer
 from .results import Expectation, Result, RunResult
 from .runner import Runner, Subject, new_run
 from .safety import check_target
-from .selecting import SelectorError, select
+from .selecting import SelectorError, select, shard
 from .settings import Settings
 from .trigger import Command, Operator, Trigger
 from .trigger_http import HttpTrigger
@@ -214,7 +214,8 @@ def wanted(options: argparse.Namespace, settings: Settings, role: str) -> list[C
     Raises:
         SelectorError: a selector means nothing.
     """
-    return select(registry().values(), options.selectors, role=role, slow=settings.slow, robust=settings.robust)
+    cases = select(registry().values(), options.selectors, role=role, slow=settings.slow, robust=settings.robust)
+    return shard(cases, options.shard)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -359,6 +360,13 @@ def _common(made: argparse.ArgumentParser) -> None:
         "write of their own, or a byte a write; a right peer takes no notice (%(default)s)",
     )
     conditions_options.add(how, pairwise=True)
+    how.add_argument(
+        "--shard",
+        metavar="K/N",
+        type=arguments.shard,
+        default=(1, 1),
+        help="the K-th of N parts of the cases, always the same ones: for N machines (1/1)",
+    )
     how.add_argument("--list", action="store_true", help="only list the cases that would run")
     told = made.add_argument_group("reports")
     for option, (_, metavar, words) in REPORTS.items():

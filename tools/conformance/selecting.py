@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from zlib import crc32
 
 from .case import TAGS, Case
 
@@ -54,6 +55,16 @@ def select(cases: Iterable[Case], selectors: Sequence[str], *, role: str, slow: 
         )
 
     return [each for each in everything if chosen(each)]
+
+
+def shard(cases: Iterable[Case], part: tuple[int, int]) -> list[Case]:
+    """The i-th of n parts, in their order: by a hash of the id, so that a case stays in its part when others are added.
+
+    Args:
+        cases: all of them.
+        part: i and n, i from 1.
+    """
+    return [each for each in cases if crc32(each.id.encode()) % part[1] == part[0] - 1]
 
 
 def _test(selector: str, cases: Sequence[Case]) -> tuple[str, Test]:

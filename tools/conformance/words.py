@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--length", metavar="N", type=int, choices=range(1, 6), default=3, help="PDUs of a word (%(default)s)"
     )
     made.add_argument("--state", metavar="STA", action="append", help="begin there only; may be given again")
-    made.add_argument("--shard", metavar="i/n", type=_shard, default=(1, 1), help="the i-th of n parts")
+    made.add_argument("--shard", metavar="i/n", type=arguments.shard, default=(1, 1), help="the i-th of n parts")
     made.add_argument("--jobs", metavar="N", type=arguments.count, default=8, help="words at once (%(default)s)")
     made.add_argument("--react", metavar="S", type=arguments.seconds, default=2.0, help="for what is due (%(default)s)")
     made.add_argument(
@@ -99,13 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--strict", action="store_true", help="what should be fails too")
     return made
-
-
-def _shard(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise argparse.ArgumentTypeError(f"{text}: must be i/n, 1 to n")
-    return int(part), int(parts)
 
 
 def _settings(options: argparse.Namespace, role: str) -> Settings:

@@ -19,6 +19,7 @@ REPORTS = {
     "html": ("page", "FILE", "all of it in one page that needs no network (dulcet[conformance])"),
     "pcap": ("pcapng", "DIR", "a capture of each case, for Wireshark"),
     "statement": ("statement", "FILE", "draft tables for a conformance statement (PS3.2 N.7.3.1), as observed"),
+    "seeds": ("seeds", "DIR", "what an acceptor was sent on each connection, as seeds for AFLNet (.raw)"),
     "trace": ("traces", "DIR", "a JSON report of each case, for repro"),
 }
 """Option without its dashes: module, what the help calls its value, and what it writes."""
