@@ -26,7 +26,7 @@ table, or a clause, allows. The pieces, from the wire up:
 - `overhearing`: an association between two peers, both judged and neither touched; from a file
   (`captures/`, `capture`) or from between them (`proxy`).
 - `fuzzing/`, `fuzz`: random conversations with a live peer, shrunk by hypothesis; `words`: all the short ones.
-- `command` and the modules it names: the command line.
+- `command` and the modules it names: the command line. `pytest_plugin`: cases as tests of pytest.
 
 To add a case: in its section's module, `stimulus(id, title, send, expected, ...)` when it is one stimulus in one state,
 `asks(...)` when it is an A-ASSOCIATE-RQ whose answer is looked into, or `@case(id, title, ...)` over a coroutine that
