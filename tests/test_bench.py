@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 from xml.etree import ElementTree
 
@@ -15,6 +18,7 @@ from bench.micro import measure as measure_parts
 from bench.peers import DULCET, SINK
 from bench.place import Missing, Place
 from bench.rounds import Case, Goal, Outcome, measure
+from tool_runs import ROOT
 
 
 def outcome(goals, **figures):
@@ -150,6 +154,17 @@ def test_a_curve_says_whether_cost_grows_linearly(costs, says):
 
 def test_parts_of_the_core_are_measured():
     assert all(figure > 0 for figure in measure_parts(rounds=1).values())
+
+
+def test_what_a_server_executes_is_counted():
+    """In a process of its own: it takes the place of the tracer that measures coverage."""
+    command = [sys.executable, "-m", "tests.bench", "--instructions"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    totals = {name: int(number) for name, number in re.findall(r"^(.*): (\d+) instructions", ran.stdout, re.MULTILINE)}
+    assert len(totals) == 4
+    assert totals["C-ECHO"] < totals["C-STORE of 38 KiB, dropped"] < totals["C-STORE of 512 KiB, dropped"]
+    assert totals["C-ECHO"] < totals["associate + C-ECHO + release"] < 20 * totals["C-ECHO"]
+    assert re.search(r"^ +\d+ dul$", ran.stdout, re.MULTILINE)
 
 
 def test_a_quick_run_of_one_case():

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import chart, curves, micro, report
+from . import chart, curves, instructions, micro, report
 from .cases import CASES
 from .place import Place
 from .rounds import measure
@@ -24,11 +24,12 @@ def options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--curves", action="store_true", help="how cost grows with sizes and numbers")
     parser.add_argument("--micro", action="store_true", help="what the parts of the core cost")
+    parser.add_argument("--instructions", action="store_true", help="what the interpreter executes in a server")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write a bar chart")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell each figure as it is measured")
     found = parser.parse_args(argv)
-    if found.only is None and (found.curves or found.micro):
+    if found.only is None and (found.curves or found.micro or found.instructions):
         found.only = "-"
     found.keys = list(CASES) if found.only is None else [key for key in found.only.split(",") if key != "-"]
     unknown = [key for key in found.keys if key not in CASES]
@@ -59,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if asked.micro:
             written["micro"] = micro.measure(rounds=3 if asked.quick else 15)
             print(micro.text(written["micro"]))
+        if asked.instructions:
+            counted = instructions.measure()
+            print(instructions.text(counted))
+            written["instructions"] = {name: counts.total() for name, counts in counted.items()}
         if asked.json:
             asked.json.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
         if asked.svg:
