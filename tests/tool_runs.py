@@ -244,7 +244,7 @@ def names(directory: Path) -> list[str]:
 
 @contextlib.contextmanager
 def process(
-    *words: object, cwd: Path | None = None, stdout: int | IO[str] = subprocess.PIPE
+    *words: object, cwd: Path | None = None, stdout: int | IO[str] = subprocess.PIPE, stderr: int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
     """`python -m dulcet` as a process of its own; killed if it is still there at the end."""
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -253,7 +253,7 @@ def process(
         cwd=cwd or ROOT,
         env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         stdout=stdout,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     with started:
