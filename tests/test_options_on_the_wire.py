@@ -1,4 +1,4 @@
-"""What options of several tools do on the wire, in each tool that has them: transfer syntaxes, TLS, address families.
+"""What options of several tools do on the wire, in each that has them: transfer syntaxes, keys, TLS, address families.
 
 The columns are those of DCMTK's manual pages and of PS3.6 Table A-1, typed by hand; `test_options` has the spellings.
 """
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from bad_peers import LAST_OF_DATA_SET
 from certificates import Certificates
 from data_sets import BIG_ENDIAN, CT, DEFLATED, EXPLICIT, IMPLICIT
+from dulcet.dimse import messages
 from dulcet.dul import pdu
 from dulcet.dul.items import ProposedContext
 from dulcet.dul.transport.tls import server_context
@@ -26,6 +28,7 @@ from dulcet.services.storage.storage import Storage
 from dulcet.services.verification import Verification
 from ports import free_port
 from tool_runs import LIMIT, Scripted, Tool, needs_ipv6, process, serving
+from wire_peers import Wire, accepting, answering, message
 
 pytestmark = pytest.mark.usefixtures("here")
 JPEG_FAMILY = "1.2.840.10008.1.2.4."
@@ -107,6 +110,46 @@ def test_who_asks_proposes_for_identifiers(tool: Tool, name: str, row: Row) -> N
     first, *others = proposed(tool, name, f"-x{row.letter}", *KEYS)
     assert (first.abstract_syntax, first.transfer_syntaxes) == (QUERYING[name], row.own + row.rest)
     assert all(each.transfer_syntaxes == ANY for each in others)
+
+
+# ---- which identifier -k asks with ----
+
+IDENTIFIER = (
+    b"\x08\x00\x52\x00CS\x06\x00STUDY "
+    b"\x20\x00\x0d\x00UI\x04\x001.2\0"
+    b"\x40\x00\x75\x02SQ\x00\x00\x12\x00\x00\x00"
+    b"\xfe\xff\x00\xe0\x0a\x00\x00\x00"
+    b"\x40\x00\x01\x10SH\x02\x001 "
+)
+"""Query/Retrieve Level, Study Instance UID, and one item of Request Attributes Sequence with a Requested Procedure ID
+(PS3.5 7.5.1), in Explicit VR Little Endian."""
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["RequestAttributesSequence[0].RequestedProcedureID=1", "(0040,0275)[0].(0040,1001)=1"],
+    ids=["words", "tags"],
+)
+@pytest.mark.parametrize("name", QUERYING)
+def test_a_path_is_a_key_alike(tool: Tool, name: str, key: str) -> None:
+    heard: list[bytes] = []
+
+    def hear(wire: Wire) -> None:
+        accepting(wire)
+        pdvs: list[pdu.PDV] = []
+        while not pdvs or pdvs[-1].control != LAST_OF_DATA_SET:
+            data = wire.receive()
+            assert isinstance(data, pdu.PDataTF)
+            pdvs += data.pdvs
+        request: Any = messages.decode(pdvs[0].data)
+        heard.append(b"".join(each.data for each in pdvs[1:]))
+        wire.send(message(pdvs[0].context_id, request.response(0)))
+        assert wire.receive() == pdu.ReleaseRQ()
+        wire.send(pdu.ReleaseRP())
+
+    with answering(hear) as peer:
+        assert tool(name, peer.host, peer.port, *KEYS, "-k", key).code == 0
+    assert heard == [IDENTIFIER]
 
 
 # ---- what +x? accepts ----
