@@ -27,6 +27,8 @@ PRINTER_INSTANCE = "1.2.840.10008.5.1.1.17"
 FILM_SESSION = "1.2.840.10008.5.1.1.1"
 GRAYSCALE_META = "1.2.840.10008.5.1.1.9"
 """Printer, its well-known instance, Basic Film Session, Basic Grayscale Print Management Meta (PS3.4 Annex H)."""
+AVAILABILITY = "1.2.840.10008.5.1.4.33"
+"""Instance Availability Notification (PS3.4 Annex R)."""
 VERIFICATION = "1.2.840.10008.1.1"
 
 
@@ -182,6 +184,39 @@ def test_a_meta_sop_class(running: RunningSCP, heard: Heard) -> None:
     assert result.status == 0x0000
     assert heard[0].context.abstract_syntax == GRAYSCALE_META
     assert heard[0].sop_class_uid == FILM_SESSION
+
+
+NOTICE = data(
+    ReferencedPerformedProcedureStepSequence=[],
+    StudyInstanceUID="1.2.3",
+    ReferencedSeriesSequence=[
+        data(
+            SeriesInstanceUID="1.2.3.4",
+            ReferencedSOPSequence=[
+                data(
+                    ReferencedSOPClassUID="1.2.840.10008.5.1.4.1.1.2",
+                    ReferencedSOPInstanceUID="1.2.3.4.5",
+                    InstanceAvailability="ONLINE",
+                    RetrieveAETitle="ARCHIVE",
+                )
+            ],
+        )
+    ],
+)
+"""What is of type 1 and 2 in PS3.4 Table R.3.2-1."""
+
+
+def test_what_is_available_is_told() -> None:
+    """Instance Availability Notification is N-CREATE and nothing more (PS3.4 R.3.1)."""
+    told: list[NormalizedOperation] = []
+    with SCP("RIS", [Normalized([AVAILABILITY], on_create=told.append)]).running() as running:
+        result = call(running, "n_create", AVAILABILITY, "1.2.3.6", NOTICE, context=AVAILABILITY)
+        other = call(running, "n_get", AVAILABILITY, "1.2.3.6", context=AVAILABILITY)
+    assert result == NResult(Status(0x0000), None, AVAILABILITY, "1.2.3.6")
+    assert [(each.sop_class_uid, each.sop_instance_uid, each.dataset) for each in told] == [
+        (AVAILABILITY, "1.2.3.6", NOTICE)
+    ]
+    assert other.status == 0x0211
 
 
 @pytest.mark.parametrize(

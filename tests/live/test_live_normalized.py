@@ -20,6 +20,8 @@ from dulcet import SCP, SCU, Entity, Timeouts
 PRINTER, PRINTER_INSTANCE = "1.2.840.10008.5.1.1.16", "1.2.840.10008.5.1.1.17"
 COMMITMENT, COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 MPPS = "1.2.840.10008.3.1.2.3.3"
+AVAILABILITY = "1.2.840.10008.5.1.4.33"
+"""Instance Availability Notification (PS3.4 Annex R)."""
 CT = "1.2.840.10008.5.1.4.1.1.2"
 KEPT, LOST = (CT, "1.2.3.1"), (CT, "1.2.3.9")
 """The peer commits itself to the one and not to the other."""
@@ -97,6 +99,25 @@ ENDED = data(
     ],
 )
 
+NOTICE = data(
+    ReferencedPerformedProcedureStepSequence=[],
+    StudyInstanceUID="1.2.3",
+    ReferencedSeriesSequence=[
+        data(
+            SeriesInstanceUID="1.2.3.4",
+            ReferencedSOPSequence=[
+                data(
+                    ReferencedSOPClassUID=CT,
+                    ReferencedSOPInstanceUID="1.2.3.4.5",
+                    InstanceAvailability="ONLINE",
+                    RetrieveAETitle="ARCHIVE",
+                )
+            ],
+        )
+    ],
+)
+"""What is of type 1 and 2 in PS3.4 Table R.3.2-1."""
+
 
 def serving(pynetdicom: Pynetdicom, port: int) -> Any:
     """Stops an SCP of pynetdicom in the end."""
@@ -157,6 +178,15 @@ def test_a_procedure_step(pynetdicom: Pynetdicom, scu: SCU, proven: Proven) -> N
     proven(PEER, "SCU", "Modality Performed Procedure Step", "in progress, completed")
 
 
+def test_availability_is_told(pynetdicom: Pynetdicom, scu: SCU, proven: Proven) -> None:
+    pynetdicom.ask("heard")
+    port = pynetdicom.ask("serve-normalized", classes=[AVAILABILITY])["port"]
+    with serving(pynetdicom, port), scu.associate(Entity.local("RIS", port), [AVAILABILITY]) as association:
+        assert association.n_create(AVAILABILITY, "1.2.3.6", NOTICE).status == 0x0000
+    assert pynetdicom.ask("heard")["heard"] == [["EVT_N_CREATE", "1.2.3.6", said(NOTICE)]]
+    proven(PEER, "SCU", "Instance Availability Notification", "a notification")
+
+
 def test_commitment_reported_on_the_same_association(pynetdicom: Pynetdicom, scu: SCU, proven: Proven) -> None:
     pynetdicom.ask("heard")
     port = pynetdicom.ask("serve-normalized", classes=[COMMITMENT], commit=0)["port"]
@@ -189,6 +219,17 @@ def test_commitment_reported_on_another_association(
 @pytest.fixture
 def heard() -> list[NormalizedOperation]:
     return []
+
+
+def test_it_tells_what_is_available(
+    pynetdicom: Pynetdicom, trace: Trace, heard: list[NormalizedOperation], proven: Proven
+) -> None:
+    calls = [["send_n_create", said(NOTICE), AVAILABILITY, "1.2.3.6"]]
+    with SCP("DULCET", [Normalized([AVAILABILITY], on_create=heard.append)], trace=trace).running() as ours:
+        asked = pynetdicom.ask("invoke-normalized", port=ours.port, classes=[AVAILABILITY], calls=calls)
+    assert asked["answers"] == [[0x0000, None]]
+    assert [(each.sop_instance_uid, each.dataset) for each in heard] == [("1.2.3.6", NOTICE)]
+    proven(PEER, "SCP", "Instance Availability Notification", "a notification")
 
 
 def test_it_invokes_all_six(
