@@ -204,6 +204,40 @@ def test_storescp_in_the_place_of_dcmtk_s(tmp_path: Path, options: list[str], pr
     proven("DCMTK storescu", "SCP", "C-STORE", "storescp: names and folders as DCMTK's")
 
 
+def test_what_storescp_runs_in_the_place_of_dcmtk_s(tmp_path: Path, proven: Proven) -> None:
+    """A program on each object, which is told its directory and file, the titles, and the peer's address."""
+    command = [dcmtk("storescu"), "-aet", "ME", "-aec", "YOU", "localhost"]
+    copies: list[list[Path]] = []
+    codes: list[int] = []
+    for tool in ("storescp", "dulcet storescp"):
+        copied = tmp_path / f"copied-by-{tool[:6]}"
+        copied.mkdir()
+        words = ["-dhl", "+B", "-xs", "-xcr", f"cp #p/#f {copied}/#a-#c-#r-#f"]
+        with receiver(tool, tmp_path / tool.replace(" ", "-"), *words) as peer:
+            codes.append(run([*command, peer.port, instance(tmp_path, 1), instance(tmp_path, 2)]).code)
+        copies.append(received(copied))
+    assert codes == [0, 0]
+    theirs, ours = ([file.name for file in files] for files in copies)
+    assert theirs == ours
+    assert [name.startswith("ME-YOU-127.0.0.1-CT.") for name in ours] == [True, True]
+    assert digests(copies[0]) == digests(copies[1])
+    proven("DCMTK storescu", "SCP", "C-STORE", "storescp: -xcr as DCMTK's")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("name", ["storescp", "dcmrecv"])
+def test_how_a_receiver_ends(tmp_path: Path, name: str, number: int) -> None:
+    codes = []
+    for folder, command in ((tmp_path / "theirs", [dcmtk(name)]), (tmp_path / "ours", dulcet(name))):
+        folder.mkdir()
+        with Server([*command, "-od", folder, "PORT"], tmp_path / f"{folder.name}.log") as server:
+            server.send(number)
+            code = server.wait()
+            codes.append(code if code >= 0 else 128 - code)  # as a shell tells it
+    assert codes == [128 + number, 0]
+    assert told(name, *codes)
+
+
 @pytest.mark.parametrize(
     ("words", "theirs", "ours"),
     [

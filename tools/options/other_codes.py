@@ -28,6 +28,10 @@ _WARNED = (0, ExitCode.WARNING, "the status of the response was a warning")
 _UNANSWERED = ((0, ExitCode.ABORTED, _ABORTED), (0, ExitCode.CONNECTION_LOST, _CLOSED))
 _MISSED = (0, ExitCode.INVALID_INPUT, "with -nh: the rest was sent, but a file was not")
 _REFUSED = (0, ExitCode.NO_CONTEXT, "a file was not sent, as no presentation context for it was accepted")
+_STOPPED = tuple(
+    (code, ExitCode.SUCCESS, f"it was stopped by {signal}, after what was under way: that is how a server ends")
+    for code, signal in ((143, "SIGTERM"), (130, "SIGINT"))
+)
 
 OTHER_CODES: dict[str, tuple[Difference, ...]] = {
     "echoscu": (_UNREACHABLE, _REJECTED, _NO_CONTEXT, _TLS, *_UNANSWERED, _FAILED, _WARNED),
@@ -69,8 +73,9 @@ OTHER_CODES: dict[str, tuple[Difference, ...]] = {
     "storescp": (
         *(_DIRECTORY, _PROFILE, _TLS),
         (1, ExitCode.LISTEN, "the port cannot be listened on: dcmrecv's code"),
+        *_STOPPED,
     ),
-    "dcmrecv": (),
+    "dcmrecv": _STOPPED,
     "termscu": (
         (1, ExitCode.SUCCESS, "the server rejects the association because it stops, which is what was asked for"),
         *(_UNREACHABLE, _REJECTED),
