@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from dulcet.acse.events import Released
 from dulcet.dimse import messages
 from dulcet.dul.pdu import AssociateAC, PDataTF, ReleaseRP
-from dulcet.services.identifiers import IdentifierError, encode
+from dulcet.services.identifiers import IdentifierError, decode, encode
+from dulcet.services.query import query
 from dulcet.services.query.keys import default_model, identifier, keys
 from dulcet.services.query.models import model
 from dulcet.services.query.query import QueryFailed, extension
+from dulcet.services.query.retrieve import Retrieve
 from dulcet.services.scp import RunningSCP
 from pydicom.dataset import Dataset
 from test_scp import Recorder
@@ -24,6 +27,7 @@ from dulcet import (
     SCP,
     SCU,
     AssociationAborted,
+    Entity,
     LocalProtocolError,
     NoAcceptedContext,
     Operation,
@@ -36,6 +40,7 @@ from dulcet import (
 )
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
 PATIENT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 WORKLIST = "1.2.840.10008.5.1.4.31"
 Serve = Callable[..., RunningSCP]
@@ -201,16 +206,54 @@ class AsObject:
         return studies(wanted, operation)
 
 
+async def nothing_later(_wanted: Dataset, _operation: Operation) -> list[Any]:
+    return []
+
+
 @pytest.mark.parametrize(
-    ("handler", "blocking"),
+    "service",
     [
-        *((studies, True), (as_generator, True)),
-        *((as_coroutine, False), (as_async_generator, False), (AsObject(), False)),
+        pytest.param(Query(lambda _wanted, _operation: []), id="C-FIND"),
+        pytest.param(Query(nothing_later), id="C-FIND, async"),
+        pytest.param(Retrieve(lambda _wanted, _operation: []), id="C-GET"),
+        pytest.param(Retrieve(nothing_later), id="C-GET, async"),
     ],
 )
+def test_others_are_served_while_an_identifier_is_read(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """One of 250 000 elements takes seconds."""
+    reading, served = threading.Event(), threading.Event()
+
+    def long(data: bytes, transfer_syntax_uid: str) -> Dataset:
+        reading.set()
+        assert served.wait(SECONDS)
+        return decode(data, transfer_syntax_uid)
+
+    monkeypatch.setattr(query, "decode", long)
+    peer, ask = serve(service).entity, SCU("ASKING")
+    wanted = {"level": "STUDY", "StudyInstanceUID": "1.2"}
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(lambda: list(ask.find(peer, **wanted)) if isinstance(service, Query) else get(ask, peer))
+        try:
+            assert reading.wait(SECONDS)
+            assert SCU("OTHER", dimse_seconds=2.0, timeouts=Timeouts(acse=2.0)).echo(peer) == 0
+        finally:
+            served.set()
+        assert asked.result(SECONDS) == []
+
+
+def get(scu: SCU, peer: Entity) -> list[object]:
+    """What comes of a C-GET."""
+    came: list[object] = []
+    assert scu.get(peer, identifier("STUDY", StudyInstanceUID="1.2"), came.append).status == 0
+    return came
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize("handler", [studies, as_generator, as_coroutine, as_async_generator, AsObject()])
 def test_handlers_of_every_kind(serve: Serve, handler: Any, blocking: bool) -> None:
-    assert Query(handler).blocking is blocking
-    running = serve(Query(handler))
+    running = serve(Query(handler, blocking=blocking))
     assert len(list(SCU("CALLER").find(running.entity, PatientID="5"))) == 5
 
 

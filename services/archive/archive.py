@@ -27,7 +27,7 @@ from ..flat import Elements
 from ..log import Log, logger
 from ..normalized.commitment_scp import StorageCommitment
 from ..query.models import QueryExtension, QueryModel, Verb, model, model_of, verb_of
-from ..query.query import Query, extension, received_identifier
+from ..query.query import Query, extension
 from ..query.retrieve import Destinations, Retrieve
 from ..service import Answers, Operation, Service
 from ..storage.incoming import FileStore, Mode
@@ -313,18 +313,15 @@ class _Retrieving(Retrieve):
         verb = verb_of(abstract_syntax)
         return (EXTENSION & QueryExtension.decode(information, verb)).encode(verb)
 
-    def perform(self, operation: Operation) -> Answers:
+    def keys(self, operation: Operation) -> Dataset | Response:
         """As in `Retrieve`; an identifier that cannot be answered is refused with what is wrong."""
-        known = model_of(operation.context.abstract_syntax)
-        if known is not None and known.name in MODELS:
-            keys = received_identifier(operation)
-            if isinstance(keys, Response):
-                return keys
+        keys = super().keys(operation)
+        if not isinstance(keys, Response):
             try:
                 self._archive.search(keys, operation, retrieve=True)
             except UnusableIdentifier as error:
                 return _refusal(operation, error)
-        return super().perform(operation)
+        return keys
 
     def _files(self, keys: Dataset, operation: Operation) -> Iterator[Path]:
         found = self._archive.index.files(self._archive.search(keys, operation, retrieve=True))

@@ -7,7 +7,6 @@ to a handler and sends the data sets it returns, one pending response for each, 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import field
-from inspect import isasyncgenfunction, iscoroutinefunction
 
 from pydicom.dataset import Dataset
 
@@ -194,7 +193,8 @@ class Query(Service):
             (0xFF00, or 0xFF01 where optional keys were not matched) and a data set. A generator is closed after a
             C-CANCEL. What it raises is logged and answered with 0xC000.
         models: names of query models, or SOP class UIDs; by default the query classes of every model.
-        blocking: whether the handler may wait for disk or people, and runs in a thread; by default unless it is async.
+        blocking: whether a plain handler may wait for disk or people, and runs in a thread, in which identifiers are
+            read, too: a long one takes seconds. Async ones are awaited on the event loop.
         extension: what it supports of extended negotiation; `extension` of this module tells what was agreed.
     """
 
@@ -205,7 +205,7 @@ class Query(Service):
         handler: Matcher,
         *,
         models: Iterable[str] | None = None,
-        blocking: bool | None = None,
+        blocking: bool = True,
         extension: QueryExtension = QueryExtension(),  # noqa: B008  # immutable
     ) -> None:
         named = query_models.uids("find") if models is None else models
@@ -214,9 +214,7 @@ class Query(Service):
         self.extension = extension
         """What it supports of extended negotiation."""
         self._handler = handler
-        called = getattr(handler, "__call__", handler)  # noqa: B004  # an object's own call may be the async one
-        is_async = any(check(each) for check in (isasyncgenfunction, iscoroutinefunction) for each in (handler, called))
-        self.blocking = not is_async if blocking is None else blocking
+        self.blocking = blocking
 
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
         """Its SOP classes, in every transfer syntax an identifier can have."""

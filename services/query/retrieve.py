@@ -80,6 +80,7 @@ class Retrieve(Service):
         log: told what was retrieved, and what could not be.
     """
 
+    blocking = True  # for the identifier, which may take seconds to read; all else waits on the event loop
     proposes = (model("move", "study"), model("get", "study"), model("move", "patient"), model("get", "patient"))
 
     def __init__(
@@ -130,9 +131,14 @@ class Retrieve(Service):
             return request.response(SOP_CLASS_NOT_SUPPORTED)
         if request.sop_class_uid not in self.uids or not _serves(request.name, request.sop_class_uid):
             return request.response(UNRECOGNIZED_OPERATION)
-        return self._retrieve(operation)
+        keys = self.keys(operation)
+        return keys if isinstance(keys, messages.Response) else self._retrieve(keys, operation)
 
-    async def _retrieve(self, operation: Operation) -> AsyncGenerator[Answer, None]:
+    def keys(self, operation: Operation) -> "Dataset | messages.Response":
+        """The identifier, or the response that refuses it."""
+        return received_identifier(operation)
+
+    async def _retrieve(self, keys: "Dataset", operation: Operation) -> AsyncGenerator[Answer, None]:
         request = operation.request
         destination: Entity | None = None
         if isinstance(request, messages.C_MOVE_RQ):
@@ -142,10 +148,6 @@ class Retrieve(Service):
                 self._log.warning("unknown Move Destination", **_who(operation), destination=title)
                 yield request.response(MOVE_DESTINATION_UNKNOWN, error_comment=f"Move Destination {title} is not known")
                 return
-        keys = received_identifier(operation)
-        if isinstance(keys, messages.Response):
-            yield keys
-            return
         found = await self._find(keys, operation)
         if operation.cancelled:
             yield request.response(CANCEL)
