@@ -28,7 +28,7 @@ def document(text: str, name: str) -> dict[str, Any]:
     Raises:
         SpecError: it is no TOML; names the line.
     """
-    path = os.path.join(FOLDER, f"{name}.{sys.implementation.cache_tag}")
+    path = os.path.join(FOLDER, f"{os.path.basename(name)}.{sys.implementation.cache_tag}")
     kept = _kept(path, text)
     if kept is not None:
         return kept

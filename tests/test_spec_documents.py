@@ -47,6 +47,13 @@ def test_it_counts_for_its_text_only(folder: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_only_what_lies_in_our_folder_is_taken(folder: Path, tmp_path: Path) -> None:
+    """Not what lies beside a file of somebody else's, whose path is its name."""
+    elsewhere = tmp_path / f"{NAME}.{sys.implementation.cache_tag}"
+    elsewhere.write_bytes(marshal.dumps((TEXT, {"not": "ours"})))
+    assert documents.document(TEXT, str(tmp_path / NAME)) == documents.document(TEXT, NAME)
+
+
 @pytest.mark.parametrize("name", [NAME, "mine.toml"])
 def test_other_texts_are_not_kept(folder: Path, name: str) -> None:
     assert documents.document('a = "b"', name) == {"a": "b"}
