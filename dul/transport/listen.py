@@ -29,6 +29,8 @@ PAUSE_SECONDS = 0.1
 """How long to stop accepting when descriptors ran out: time for connections to end."""
 NOTICE_SECONDS = 1.0
 """At most one notice of a kind in this time; the next says how many were left out."""
+ACCEPTS = 64
+"""Connections taken at once, before those that stand have their turn."""
 CROWDED_SECONDS = 1.0
 """A handshake that took longer than this gives its place to those in line."""
 SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -146,22 +148,26 @@ class Listener:
                 self._loop.add_reader(sock, self._accept, sock)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Take one who is waiting, then those that stand have their turn; survives whatever accept may say.
+        """Take who is waiting; survives whatever accept may say.
 
-        The next is taken in the next turn of the loop: to ask whether there is one costs an exception for almost all.
+        To ask whether there is another costs an exception: where nobody else is here, the loop asks by itself.
+        (One client 2 690 to 2 830 associations a second; never to ask cost eight clients a sixth.)
         """
-        try:
-            sock, peer = listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # gone before we came
-            return
-        except OSError as error:
-            self._short(listening, error)
-            return
-        try:
-            self._take(sock, peer)
-        except Exception as error:  # noqa: BLE001  # a factory's fault ends one connection, not the service
-            sock.close()
-            self._notice("accept-failed", peer=peer, error=error)
+        for _ in range(ACCEPTS if self.connections else 1):
+            try:
+                sock, peer = listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:  # gone before we came
+                continue
+            except OSError as error:
+                self._short(listening, error)
+                return
+            try:
+                self._take(sock, peer)
+            except Exception as error:  # noqa: BLE001  # a factory's fault ends one connection, not the service
+                sock.close()
+                self._notice("accept-failed", peer=peer, error=error)
 
     def _short(self, listening: socket.socket, error: OSError) -> None:
         """Out of descriptors or memory: turn one away with the descriptor kept for that, then pause."""
