@@ -1,20 +1,22 @@
 """`document(text, name)`: what a TOML text says; the tables that ship with dulcet are kept parsed.
 
 Reading the four tables takes 6 ms and importing `tomllib` 4, of the 90 that `dulcet echoscu` takes. Python parses its
-own sources once and keeps the result in `__pycache__`; so do we, in the same folder, under the same switch
-(`sys.dont_write_bytecode`). What is kept has the text that it was made of in it, and counts for that text only.
+own sources once and keeps the result in `__pycache__`; so do we, in the same folder (`sys.pycache_prefix` counts) and
+under the same switch (`sys.dont_write_bytecode`). What is kept has the text that it was made of in it, and counts for
+that text only. An uninstalling pip, which knows Python's own files only, leaves it there.
 """
 
 import marshal
 import os
 import sys
 from contextlib import suppress
+from importlib.util import cache_from_source
 from typing import Any
 
 from . import text_of
 from .errors import SpecError
 
-FOLDER = os.path.join(os.path.dirname(__file__), "__pycache__")
+FOLDER = os.path.dirname(cache_from_source(__file__))
 """Where parsed tables are kept, one file for each version of Python."""
 
 
@@ -55,11 +57,14 @@ def _kept(path: str, text: str) -> dict[str, Any] | None:
 def _keep(path: str, text: str, read: dict[str, Any]) -> None:
     """Whole or not at all; where we may not write, the next process parses again."""
     part = f"{path}.{os.getpid()}"
-    with suppress(OSError):
+    try:
         os.makedirs(FOLDER, exist_ok=True)
         with open(part, "wb") as file:
             file.write(marshal.dumps((text, read)))
         os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(part)
 
 
 def _ships(name: str, text: str) -> bool:

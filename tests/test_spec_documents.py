@@ -1,6 +1,8 @@
 """Tables that ship with dulcet are parsed once; what is kept counts for the text that it was made of, and no other."""
 
+import errno
 import marshal
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +77,24 @@ def test_a_damaged_file_is_made_again(folder: Path, what: bytes) -> None:
 def test_where_nothing_can_be_written(folder: Path) -> None:
     folder.write_text("no folder")
     assert documents.document(TEXT, NAME)["pdu_types"]
+
+
+def test_a_full_disk_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert documents.document(TEXT, NAME)["pdu_types"]
+    assert kept(folder) == []
+
+
+def test_kept_where_python_keeps_its_own(tmp_path: Path) -> None:
+    program = "import sys; sys.dont_write_bytecode = False; from dulcet.spec import codes; codes.load()"
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, env=environment)
+    [file] = tmp_path.rglob("codes.toml.*")
+    assert list(file.parent.glob("codes.cpython-*.pyc"))
 
 
 def test_where_python_keeps_nothing_we_do_not_either(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

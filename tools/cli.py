@@ -58,7 +58,10 @@ _HELP_WORDS = ("-h", "--help", "help")
 
 
 def main(argv: Sequence[str] | None = None, program: str | None = None) -> int:
-    """The console script: the exit code of the tool that was called."""
+    """The console script: the exit code of the tool that was called.
+
+    It makes the process its own: what is in memory once a tool is loaded is left out of garbage collection.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     name = os.path.basename(sys.argv[0] if program is None else program)
     try:

@@ -1,8 +1,8 @@
 """How many instructions the interpreter executes in a server, for one of each: the profile that names its wall.
 
-Unlike times they are the same on every machine of one version of Python, and small gains can be seen. A server of the
-library runs in a thread of its own, on asyncio's loop; what is counted is that thread's, from the first byte of a
-request to the last of its answer.
+Unlike times they are the same, to a few, on every machine of one version of Python, and small gains can be seen. A
+server of the library runs in a thread of its own, on asyncio's loop; what is counted is that thread's, from the first
+byte of a request to the last of its answer.
 """
 
 import socket
@@ -28,6 +28,7 @@ FRAGMENT = 131066
 """Bytes of a data set in one P-DATA-TF."""
 KIB = 1024
 REPEATS = 20
+CLONE = Path(__file__).resolve().parent.parent.parent
 Counts = Counter[tuple[str, str]]
 """Instructions by file and function."""
 
@@ -93,8 +94,12 @@ class _Client:
     def associate(self) -> None:
         """A connection, an association, release, the end of the connection; and an echo, by which that was noticed."""
         with self._connected() as sock:
-            self._ask(sock, ReleaseRQ().encode())
+            self.release(sock)
         self.echo()
+
+    def release(self, sock: socket.socket) -> None:
+        """A-RELEASE."""
+        self._ask(sock, ReleaseRQ().encode())
 
 
 @contextmanager
@@ -106,6 +111,7 @@ def _serving(counting: _Counting) -> Iterator[_Client]:
             client = _Client(running.port)
             with client.sock:
                 yield client
+                client.release(client.sock)
     finally:
         threading.settrace(None)  # type: ignore[arg-type]  # as above
 
@@ -150,8 +156,7 @@ def text(found: dict[str, Counts], most: int = 12) -> str:
 
 def _whose(path: str) -> str:
     """The layer of ours, or the package that a file belongs to."""
-    parts = Path(path).parts
-    for layer in ("spec", "dul", "acse", "dimse", "services"):
-        if layer in parts and "lib" not in parts:
-            return layer
-    return parts[-2] if len(parts) > 1 else "made by exec"
+    file = Path(path)
+    if file.is_relative_to(CLONE) and "site-packages" not in file.parts:
+        return file.relative_to(CLONE).parts[0]
+    return file.parent.name or "made by exec"
