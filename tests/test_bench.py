@@ -144,6 +144,8 @@ def test_the_chart_draws_speed_in_both_kinds_of_case():
     [
         ({1: 10.0, 10: 100.0, 100: 1000.0}, "linear"),
         ({1: 10.0, 10: 40.0, 100: 4000.0}, "MORE THAN LINEAR"),
+        ({1: 10.0, 10: 13.0, 100: 400.0, 1000: 4400.0}, "linear"),  # whose first step was cheap
+        ({1: 1.0, 10: 100.0}, "linear"),  # for all that two points tell
         ({1: 10.0, 10: 10.1, 100: 10.2}, "cost does not grow"),
     ],
 )

@@ -1,6 +1,6 @@
 """How cost grows: with the size of an object, the length of a PDU, the number of associations and of contexts.
 
-A cost is linear when the last step up costs, for each unit more, no more than the cheapest step before it did, times
+A cost is linear when the last step up costs, for each unit more, no more than the steps before it did together, times
 `TOLERANCE`; steps too small to be told from noise are passed over.
 """
 
@@ -49,14 +49,17 @@ class Drawn:
 
     @property
     def growth(self) -> float | None:
-        """What a unit costs in the last step, beside the cheapest before it; None where nothing grows."""
+        """What a unit costs in the last step, beside those before it; None where nothing grows."""
         points = sorted((self.curve.amount(point), cost) for point, cost in self.costs.items())
-        slopes = [
-            (cost - before) / (amount - less)
+        steps = [
+            (cost - before, amount - less)
             for (less, before), (amount, cost) in pairwise(points)
             if cost >= NOISE * before
         ]
-        return slopes[-1] / min(slopes) if slopes else None
+        if not steps:
+            return None
+        costs, amounts = (sum(each) for each in zip(*(steps[:-1] or steps), strict=True))
+        return steps[-1][0] / steps[-1][1] / (costs / amounts)
 
     def text(self) -> str:
         """For people."""
@@ -67,7 +70,7 @@ class Drawn:
             lines.append("  cost does not grow")
         else:
             says = "linear" if growth <= TOLERANCE else "MORE THAN LINEAR"
-            lines.append(f"  {says}: the last step costs {growth:.2g} times the cheapest, for each unit more")
+            lines.append(f"  {says}: the last step costs {growth:.2g} times those before it, for each unit more")
         return "\n".join(lines)
 
     def record(self) -> dict[str, Any]:
