@@ -1,9 +1,10 @@
 """A pytest plugin: each case of the catalogue is a test of a peer that listens (catalogue 4.14).
 
-    pytest --conformance 127.0.0.1:11112 --conformance-cases tag:smoke --conformance-cases 'ps3.8/9.2'
+    pytest --dulcet-conformance 127.0.0.1:11112 --dulcet-conformance-cases tag:smoke
 
-Without `--conformance` it does nothing, and loads nothing of the judge. The tests are called "conformance::PD-18". What
-the peer lacks is skipped; a case fails as it does in a run, with what was allowed and what came.
+Without `--dulcet-conformance` it does nothing, and loads nothing of the judge. The tests are called
+"conformance::PD-18". What the peer lacks is skipped; a case fails as it does in a run, with what was allowed and came.
+The cases carry no marks (-k knows their tags), and no peer is made inside pytest's process: it is dialled.
 """
 
 from __future__ import annotations
@@ -26,12 +27,17 @@ NAME = "conformance"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Its options."""
     group = parser.getgroup(NAME, "dulcet conformance: judge a DICOM peer")
-    group.addoption("--conformance", metavar="HOST:PORT", help="the acceptor whose conformance is tested")
-    group.addoption("--conformance-called", metavar="AET", help="its AE title (ANY-SCP)")
-    group.addoption("--conformance-profile", metavar="FILE", help="what `dulcet conformance probe` measured")
-    group.addoption("--conformance-strict", action="store_true", help="what should be fails too, and every leniency")
+    group.addoption("--dulcet-conformance", metavar="HOST:PORT", help="the acceptor whose conformance is tested")
+    group.addoption("--dulcet-conformance-called", metavar="AET", help="its AE title (ANY-SCP)")
+    group.addoption("--dulcet-conformance-profile", metavar="FILE", help="what `dulcet conformance probe` measured")
     group.addoption(
-        "--conformance-cases",
+        "--dulcet-conformance-confirmed", action="store_true", help="a public address is meant, and no clinical system"
+    )
+    group.addoption(
+        "--dulcet-conformance-strict", action="store_true", help="what should be fails too, and every leniency"
+    )
+    group.addoption(
+        "--dulcet-conformance-cases",
         metavar="SELECTOR",
         action="append",
         default=[],
@@ -41,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take part where a peer is given."""
-    if config.getoption("--conformance"):
+    if config.getoption("--dulcet-conformance"):
         config.pluginmanager.register(Cases(), "dulcet-conformance-cases")
 
 
@@ -59,7 +65,7 @@ class Cases:
             collector = Collector.from_parent(session, name=NAME, nodeid=NAME)
             items += collector.collect()
         except (SelectorError, Failure) as error:
-            raise pytest.UsageError(f"--conformance: {error}") from None
+            raise pytest.UsageError(f"--dulcet-conformance: {error}") from None
 
 
 class Collector(pytest.Collector):
@@ -72,7 +78,9 @@ class Collector(pytest.Collector):
 
         option = self.config.getoption
         settings = _settings(option)
-        for case in select(registry().values(), option("--conformance-cases"), role="A", slow=False, robust=False):
+        for case in select(
+            registry().values(), option("--dulcet-conformance-cases"), role="A", slow=False, robust=False
+        ):
             yield Item.from_parent(self, name=case.id, case=case, settings=settings)
 
 
@@ -131,14 +139,17 @@ def _settings(option: Any) -> Settings:
     from .safety import check_target
     from .settings import Settings
 
-    host, colon, port = str(option("--conformance")).rpartition(":")
+    host, colon, port = str(option("--dulcet-conformance")).rpartition(":")
     if not (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
-        raise Failure(ExitCode.USAGE, f"{option('--conformance')} is not HOST:PORT")
-    check_target(host.strip("[]"), confirmed=False)
-    path = option("--conformance-profile")
+        raise Failure(ExitCode.USAGE, f"{option('--dulcet-conformance')} is not HOST:PORT")
+    confirmed = "--dulcet-conformance-confirmed"
+    check_target(host.strip("[]"), confirmed=option(confirmed), option=confirmed)
+    path = option("--dulcet-conformance-profile")
     profile = profiles.load(path) if path else profiles.Profile()
-    made = Settings(host=host.strip("[]"), port=int(port), profile=profile, strict=option("--conformance-strict"))
-    made.called = option("--conformance-called") or profile.called or made.called
+    made = Settings(
+        host=host.strip("[]"), port=int(port), profile=profile, strict=option("--dulcet-conformance-strict")
+    )
+    made.called = option("--dulcet-conformance-called") or profile.called or made.called
     made.artim = profile.t_artim
     return made
 

@@ -9,8 +9,13 @@ import socket
 from ..exit_codes import ExitCode, Failure
 
 
-def check_target(host: str, *, confirmed: bool) -> None:
+def check_target(host: str, *, confirmed: bool, option: str = "--target-confirmed") -> None:
     """Refuse a host that is not near, unless somebody has said that it is meant.
+
+    Args:
+        host: a name or an address.
+        confirmed: whether it was said.
+        option: by which one says so.
 
     Raises:
         Failure: it may not be touched, or has no address.
@@ -23,7 +28,7 @@ def check_target(host: str, *, confirmed: bool) -> None:
         raise Failure(ExitCode.USAGE, f"{host}: {error.strerror or error}") from None
     far = {address for *_, (address, *_) in found if not is_near(str(address))}
     if far:
-        words = "is no private address: --target-confirmed says that it is a test system, not one in clinical use"
+        words = f"is no private address: {option} says that it is a test system, not one in clinical use"
         raise Failure(ExitCode.USAGE, f"{host} ({', '.join(map(str, sorted(far)))}) {words}")
 
 
