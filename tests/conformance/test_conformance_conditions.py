@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from dulcet.services.verification import Verification
 from dulcet.tools.conformance import command, frames
 from dulcet.tools.conformance.case import registry
 from dulcet.tools.conformance.commands import response
-from dulcet.tools.conformance.conditions import FACTORS, applied, in_common, of_run, pairwise, words
+from dulcet.tools.conformance.conditions import FACTORS, applied, in_common, of_run, ordinary, pairwise, words
 from dulcet.tools.conformance.exits import Exit
 from dulcet.tools.conformance.link import Delivery
 from dulcet.tools.conformance.profile import Profile
@@ -99,6 +100,16 @@ def test_a_condition_survives_its_words() -> None:
         assert made.maximum == row["maximum"]
     with pytest.raises(ValueError, match="maximum=7 is no condition"):
         applied(Settings(), "maximum=7")
+
+
+@pytest.mark.parametrize(("role", "tls_port"), [("A", 0), ("A", 2762), ("R", 0)])
+def test_a_condition_survives_its_words_in_a_run_that_is_not_ordinary(role: str, tls_port: int) -> None:
+    told_ = {"delivery": Delivery.BYTEWISE, "syntax": "explicit", "maximum": 128, "contexts": 128, "tls": True}
+    run = Settings(pairwise=True, tls_port=tls_port, **told_)  # type: ignore[arg-type]
+    for row in of_run(run, role):
+        played = replace(run, **row)  # type: ignore[arg-type]
+        usual = replace(run, **ordinary(role, tls_port=tls_port))  # type: ignore[arg-type]
+        assert applied(usual, words(row)) == played
 
 
 @pytest.mark.parametrize(
@@ -313,6 +324,19 @@ def test_the_command_tells_the_condition_and_its_trace_is_replayed_under_it(
         once = ["--repro", "RL-01", "--tls", "--contexts", "3", "--settle", "0.05"]
         assert command.main(["acceptor", "127.0.0.1", str(port), *once]) == Exit.PASSED
     assert "A-ASSOCIATE-RQ" in capsys.readouterr().out
+
+
+def test_the_ordinary_pair_of_a_run_with_tls_is_replayed_without(made: Certificates, tmp_path: Path) -> None:
+    report = tmp_path / "run.json"
+    with our_scp() as port:
+        with our_tls_scp(made) as tls_port:
+            words_ = ["acceptor", "127.0.0.1", str(port), "RL-01", "--settle", "0.05", "--pairwise"]
+            given = ["--tls", "--tls-port", str(tls_port), "--json", str(report)]
+            assert command.main([*words_, *given]) == Exit.PASSED
+        run = json.loads(report.read_text(encoding="utf-8"))
+        del run["results"][0]["exchanges"][1:]
+        report.write_text(json.dumps(run), encoding="utf-8")
+        assert command.main(["repro", str(report)]) == Exit.PASSED  # nobody speaks TLS any more
 
 
 def test_the_delivery_of_a_pair_is_the_wires() -> None:

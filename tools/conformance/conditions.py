@@ -30,10 +30,17 @@ ACCEPTORS_ONLY = ("contexts", "tls")
 
 def of_run(settings: Settings, role: str) -> list[Condition]:
     """The conditions under which each case of a run is played; one that changes nothing, unless pairs are wanted."""
-    if not settings.pairwise:
-        return [{}]
-    left_out = ACCEPTORS_ONLY if role == "R" else () if settings.tls_port else ("tls",)
-    return pairwise({name: values for name, values in FACTORS.items() if name not in left_out})
+    return pairwise(_varied(role, tls_port=settings.tls_port)) if settings.pairwise else [{}]
+
+
+def ordinary(role: str, *, tls_port: int) -> Condition:
+    """What the words of a pair start from, whatever else the run was told: the ordinary value of all that is varied."""
+    return {name: values[0] for name, values in _varied(role, tls_port=tls_port).items()}
+
+
+def _varied(role: str, *, tls_port: int) -> Mapping[str, Sequence[object]]:
+    left_out = ACCEPTORS_ONLY if role == "R" else () if tls_port else ("tls",)
+    return {name: values for name, values in FACTORS.items() if name not in left_out}
 
 
 def pairwise(factors: Mapping[str, Sequence[object]]) -> list[Condition]:
@@ -57,6 +64,10 @@ def words(condition: Condition) -> str:
 
 def applied(settings: Settings, text: str) -> Settings:
     """Settings as `words` tell them of an exchange.
+
+    Args:
+        settings: of the run; where it was one of pairs, with what is `ordinary`.
+        text: the words.
 
     Raises:
         ValueError: they are none of ours.

@@ -127,6 +127,9 @@ def _settings(options: argparse.Namespace, recorded: tuple[RunResult, Result] | 
         setattr(settings, name, getattr(options, name))
     settings.tls = options.tls or bool(then.get("tls"))
     settings.tls_port = options.tls_port or (0 if options.port else int(then.get("tls_port", 0)))
+    if recorded and then.get("pairwise"):  # a pair tells what is not ordinary, whatever the run was told besides
+        usual = conditions.ordinary(recorded[1].role, tls_port=int(then.get("tls_port", 0)))
+        settings = replace(settings, **usual)  # type: ignore[arg-type]
     host, port = _address(recorded[1]) if recorded and recorded[1].role == "A" else ("", 0)
     settings.host = options.host or profile.host or host
     settings.port = options.port or profile.port or port
