@@ -252,6 +252,15 @@ def test_what_tls_needs_is_told(made: Certificates, tmp_path: Path, capsys: pyte
 # ---- runs of pairs ----
 
 
+@pytest.mark.parametrize("given", ["--delivery=split", "--syntax=explicit", "--maximum=16384", "--contexts=3"])
+def test_a_value_beside_all_of_them_is_refused(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The default, too: it would be one of several all the same."""
+    for words_ in ([given], given.split("=")):
+        assert command.main(["acceptor", "127.0.0.1", "104", "--pairwise", *words_]) == Exit.USAGE
+        told_ = f"--pairwise plays each case with every value of {given.partition('=')[0]}: give either"
+        assert told_ in capsys.readouterr().err
+
+
 def test_a_right_peer_passes_under_all_pairs(made: Certificates) -> None:
     with our_scp() as port, our_tls_scp(made) as tls_port:
         run = judged(port, SMOKE, pairwise=True, tls_port=tls_port, profile=BOTH, strict=True, jobs=4)

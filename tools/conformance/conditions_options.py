@@ -1,6 +1,7 @@
 """The options about the conditions a case is played under, for the commands that judge and for `repro`."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..exit_codes import ExitCode, Failure
@@ -11,6 +12,8 @@ NAMES = ("syntax", "maximum", "contexts", "tls", "tls_key", "tls_cert", "tls_por
 
 OF_ONE = NAMES[:-1]
 """Those of one condition."""
+VARIED = ("--delivery", "--syntax", "--maximum", "--contexts")
+"""Options of which `--pairwise` has values of its own."""
 
 
 def add(group: argparse._ArgumentGroup | argparse.ArgumentParser, *, pairwise: bool) -> None:
@@ -54,6 +57,21 @@ def add(group: argparse._ArgumentGroup | argparse.ArgumentParser, *, pairwise: b
             help="each case under few combinations of --delivery, --syntax, --maximum, --contexts and, where "
             "--tls-port is known, TLS, in which any two of their values meet; what a case says itself stays",
         )
+
+
+def check_pairs(words: Sequence[str]) -> None:
+    """Refuse a value beside `--pairwise`, which has them all: it would be dropped.
+
+    Args:
+        words: of the command line; what is given may be the default.
+
+    Raises:
+        Failure: there is one.
+    """
+    options = [word.partition("=")[0] for word in words]
+    given = [option for option in VARIED if option in options]
+    if "--pairwise" in options and given:
+        raise Failure(ExitCode.USAGE, f"--pairwise plays each case with every value of {', '.join(given)}: give either")
 
 
 def check(options: argparse.Namespace, *, listening: bool) -> None:

@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser(name).parse_intermixed_args(words)
     if name != "both" and options.repro:
         return repro.main(_once_more(name, options, command))
+    conditions_options.check_pairs(words)
     conditions_options.check(options, listening=name != "acceptor")
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
