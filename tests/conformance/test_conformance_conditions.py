@@ -20,7 +20,7 @@ from dulcet.tools.conformance.commands import response
 from dulcet.tools.conformance.conditions import FACTORS, applied, in_common, of_run, ordinary, pairwise, words
 from dulcet.tools.conformance.exits import Exit
 from dulcet.tools.conformance.link import Delivery
-from dulcet.tools.conformance.profile import Profile
+from dulcet.tools.conformance.profile import Profile, text
 from dulcet.tools.conformance.reading import read
 from dulcet.tools.conformance.results import Outcome, Result
 from dulcet.tools.conformance.selecting import select
@@ -243,6 +243,7 @@ def test_what_tls_needs_is_told(made: Certificates, tmp_path: Path, capsys: pyte
     for given, words_ in (
         (["--tls"], "--tls needs --tls-key and --tls-cert to listen"),
         (["--tls", "--tls-cert", "nowhere.pem"], "nowhere.pem: no such file"),
+        (["--tls-port", "2762"], "--tls-port is an acceptor's, and a requestor dials us"),
         (["--tls", "--tls-cert", str(tmp_path / "rubbish")], "rubbish"),
     ):
         assert command.main(["requestor", *given, "RL-09", "--", "true"]) == Exit.USAGE
@@ -270,6 +271,20 @@ def test_a_right_peer_passes_under_all_pairs(made: Certificates) -> None:
     assert result.exchanges[0].label == ""
     assert any("tls=True" in each.label for each in result.exchanges)
     assert first_sent(result, 1) != first_sent(result)
+
+
+def test_each_end_of_both_has_what_it_needs(made: Certificates, tmp_path: Path) -> None:
+    """We dial with TLS, for which nobody asks a certificate of us, and listen in the clear."""
+    report, profile = tmp_path / "run.json", tmp_path / "peer.toml"
+    with our_scp() as port, our_tls_scp(made) as tls_port:
+        dialling = echoscu().description.split()
+        profile.write_text(text(Profile(called="ANY-SCP", host="127.0.0.1", port=port, requestor=dialling)), "utf-8")
+        words_ = ["both", "--profile", str(profile), "--tls-port", str(tls_port), "--pairwise", "--settle", "0.05"]
+        assert command.main([*words_, "--json", str(report), "RL-02"]) == Exit.PASSED
+        assert command.main([*words_, "--tls", "RL-02"]) == Exit.USAGE  # the end that listens has no certificate
+    acceptors, requestors = json.loads(report.read_text(encoding="utf-8"))["results"]
+    assert any("tls=True" in each["label"] for each in acceptors["exchanges"])
+    assert not any("tls=True" in each["label"] for each in requestors["exchanges"])
 
 
 def test_a_right_requestor_passes_under_all_pairs() -> None:

@@ -74,25 +74,33 @@ def check_pairs(words: Sequence[str]) -> None:
         raise Failure(ExitCode.USAGE, f"--pairwise plays each case with every value of {', '.join(given)}: give either")
 
 
-def check(options: argparse.Namespace, *, listening: bool) -> None:
-    """Refuse TLS that cannot be.
+def check(options: argparse.Namespace, *, dials: bool, listens: bool) -> None:
+    """Refuse TLS that cannot be, at each end that a run has.
 
     Raises:
-        Failure: our certificate is missing, or a file cannot be used.
+        Failure: our certificate is missing, a file cannot be used, or nobody would dial --tls-port.
     """
-    if listening and options.tls and not options.tls_cert:
+    if options.tls_port and not dials:
+        raise Failure(ExitCode.USAGE, "--tls-port is an acceptor's, and a requestor dials us: --tls listens with TLS")
+    if listens and options.tls and not options.tls_cert:
         raise Failure(ExitCode.USAGE, "--tls needs --tls-key and --tls-cert to listen")
-    if options.tls or options.tls_port:
-        from ...dul.transport.tls import TlsError
-        from .wire import context
+    if dials and (options.tls or options.tls_port):
+        _check_files(options, server=False)
+    if listens and options.tls:
+        _check_files(options, server=True)
 
-        for file in filter(None, (options.tls_key, options.tls_cert)):
-            if not Path(file).is_file():
-                raise Failure(ExitCode.USAGE, f"{file}: no such file")
-        try:
-            context(options.tls_key, options.tls_cert, server=listening)
-        except TlsError as error:
-            raise Failure(ExitCode.USAGE, str(error)) from None
+
+def _check_files(options: argparse.Namespace, *, server: bool) -> None:
+    from ...dul.transport.tls import TlsError
+    from .wire import context
+
+    for file in filter(None, (options.tls_key, options.tls_cert)):
+        if not Path(file).is_file():
+            raise Failure(ExitCode.USAGE, f"{file}: no such file")
+    try:
+        context(options.tls_key, options.tls_cert, server=server)
+    except TlsError as error:
+        raise Failure(ExitCode.USAGE, str(error)) from None
 
 
 def again(options: argparse.Namespace) -> list[str]:

@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         split = words.index("--")
         words, command = words[:split], words[split + 1 :]
     options = _parser().parse_intermixed_args(words)
-    conditions_options.check(options, listening=options.role == "R")
+    conditions_options.check(options, dials=options.role != "R", listens=options.role == "R")
     recorded = _recorded(options)
     try:
         settings = _settings(options, recorded)

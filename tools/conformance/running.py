@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     if name != "both" and options.repro:
         return repro.main(_once_more(name, options, command))
     conditions_options.check_pairs(words)
-    conditions_options.check(options, listening=name != "acceptor")
+    conditions_options.check(options, dials=name != "requestor", listens=name != "acceptor")
     settings = settings_of(options)
     roles = {"acceptor": "A", "requestor": "R", "both": "AR"}[name]
     by_hand = name != "acceptor" and options.manual
