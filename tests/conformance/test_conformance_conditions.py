@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +33,7 @@ from peers import (
     echoscu,
     judged,
     judged_by_script,
+    judged_call,
     judged_requestor,
     only,
     our_scp,
@@ -236,6 +238,22 @@ def test_a_tls_requestor_passes(made: Certificates) -> None:
     run = judged_requestor(echoscu(*client), cases, tls=True, strict=True, **files)
     assert told(run) == []
     assert judged_requestor(echoscu(), ["RL-09"], tls=True, **files).sanity != ""  # plain where TLS is due
+
+
+def test_a_requestor_in_the_clear_is_told_nothing_in_the_clear(made: Certificates) -> None:
+    """No PDU, where TLS is due: the connection is closed, and the run says why."""
+    came: list[bytes] = []
+
+    def call(host: str, port: int, _aet: str) -> None:
+        with socket.create_connection((host, port), timeout=10.0) as sock:
+            sock.sendall(frames.associate_rq())
+            came.append(b"".join(iter(lambda: sock.recv(1 << 16), b"")))
+
+    files = {"tls_key": str(made.server.key_file), "tls_cert": str(made.server.certificate_file)}
+    run = judged_call(call, ["RL-09"], tls=True, **files)
+    assert "does not agree about TLS: " in run.sanity
+    assert "WRONG_VERSION_NUMBER" in run.sanity.upper().replace(" ", "_")
+    assert came == [b""]
 
 
 def test_what_tls_needs_is_told(made: Certificates, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

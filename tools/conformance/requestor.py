@@ -41,7 +41,8 @@ class _Waiting:
     """A trial, its trigger, and the connections that came for it."""
 
     def __init__(self) -> None:
-        self.arrived: asyncio.Queue[tuple[Wire, str, bytes]] = asyncio.Queue()
+        self.arrived: asyncio.Queue[tuple[Wire, str, bytes] | Undriven] = asyncio.Queue()
+        """Each with its address and first bytes, or why it became none."""
         self.ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         """Why no connection can come of it any more, in words."""
         self._started: Started | None = None
@@ -56,7 +57,9 @@ class _Waiting:
         run = await self._started.finish(seconds) if self._started else None
         self.ended.cancel()
         while not self.arrived.empty():
-            self.arrived.get_nowait()[0].close()
+            arrived = self.arrived.get_nowait()
+            if not isinstance(arrived, Undriven):
+                arrived[0].close()
         return run
 
 
@@ -125,14 +128,19 @@ class RequestorPeer:
 
     async def _route(self, sock: socket.socket, address: str) -> None:
         """Read the A-ASSOCIATE-RQ, and give the connection to its trial."""
-        first = bytearray()
-        wire = Wire(sock)
-        with contextlib.suppress(TimeoutError, OSError):
+        first, wire, fault = bytearray(), None, ""
+        try:
             async with asyncio.timeout(max(self._settings.react, FIRST_PDU_SECONDS)):
                 wire = await wired(sock, self._settings, server=True)
                 await _first_pdu(wire, first)
+        except OSError as error:  # that nothing came in time, too
+            fault = str(error) or "no handshake in time"
         waiting = self._picked(read(bytes(first)) if len(first) >= 6 else None)
-        if waiting is None:
+        if wire is None:  # nothing that is said in the clear is for a peer that is to speak TLS
+            sock.close()
+            if waiting is not None:
+                await waiting.arrived.put(Undriven(f"{address} does not agree about TLS: {fault}"))
+        elif waiting is None:
             with contextlib.suppress(OSError):
                 await wire.send(frames.associate_rj(1, 1, 7))
             wire.close()
@@ -151,7 +159,7 @@ class RequestorPeer:
         """Make the peer dial, the first time, and take its next connection.
 
         Raises:
-            Undriven: none comes, or it does not begin with an A-ASSOCIATE-RQ.
+            Undriven: none comes, its TLS handshake fails, or it does not begin with an A-ASSOCIATE-RQ.
         """
         waiting = self._waiting.get(title(trial.case)) or await self._pull(trial)
         getting = asyncio.ensure_future(waiting.arrived.get())
@@ -163,7 +171,9 @@ class RequestorPeer:
         if not getting.done():
             getting.cancel()
             raise Undriven(waiting.ended.result() if waiting.ended.done() else "the peer did not dial")
-        wire, address, first = getting.result()
+        if isinstance(arrived := getting.result(), Undriven):
+            raise arrived
+        wire, address, first = arrived
         link = Link(wire, trial.recording, len(trial.links), "R", address, first)
         trial.request = next(iter(link.track.pdus), None)
         if trial.request is None or trial.request.type != 0x01:
