@@ -124,7 +124,7 @@ WRONG = [
     ("words 127.0.0.1 1 -- true", "either HOST PORT of an acceptor, or -- COMMAND... of a requestor"),
     ("words 127.0.0.1 1 --length 6", "argument --length: invalid choice: 6"),
     ("words 127.0.0.1 1 --state Sta5", "--state: Sta2, Sta6, Sta8, Sta13 are where words begin"),
-    ("words 127.0.0.1 1 --shard 3/2", "argument --shard: 3/2: must be i/n, 1 to n"),
+    ("words 127.0.0.1 1 --shard 3/2", "argument --shard: 3/2: must be K/N, 1 to N"),
     ("words 8.8.8.8 104", "8.8.8.8 (8.8.8.8) is no private address"),
     ("proxy", "the following arguments are required: --to"),
     ("proxy --to 127.0.0.1", "--to 127.0.0.1: must be HOST:PORT"),

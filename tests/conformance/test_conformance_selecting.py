@@ -152,4 +152,4 @@ def test_the_option_takes_a_part(capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in ("0/2", "3/2", "two", "1/"):
         with pytest.raises(SystemExit):
             command.main(["acceptor", "127.0.0.1", "104", "--shard", wrong])
-        assert f"{wrong}: must be i/n, 1 to n" in capsys.readouterr().err
+        assert f"{wrong}: must be K/N, 1 to N" in capsys.readouterr().err

@@ -101,3 +101,10 @@ def test_a_command_line_that_makes_no_sense(options: list[str]) -> None:
     except SystemExit as end:
         code = end.code  # type: ignore[assignment]  # an exit code
     assert code == 2
+
+
+def test_help_says_how_a_part_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("words", "acceptor"):
+        with pytest.raises(SystemExit):
+            command.main([name, "--help"])
+        assert "--shard K/N" in " ".join(capsys.readouterr().out.split())

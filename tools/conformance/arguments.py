@@ -36,7 +36,7 @@ def _words(text: str) -> list[str]:
 def _part(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
     if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise ValueError(f"{text}: must be i/n, 1 to n")
+        raise ValueError(f"{text}: must be K/N, 1 to N")
     return int(part), int(parts)
 
 
@@ -53,6 +53,6 @@ contexts = _told(values.whole(1, 128))
 seconds = _told(values.seconds)
 """A time to wait: more than nothing, and not for ever."""
 shard = _told(_part)
-"""The i-th of n parts: "2/3" is (2, 3)."""
+"""The K-th of N parts: "2/3" is (2, 3)."""
 command = _told(_words)
 """A command as a shell splits it into words."""

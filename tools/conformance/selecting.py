@@ -58,11 +58,11 @@ def select(cases: Iterable[Case], selectors: Sequence[str], *, role: str, slow: 
 
 
 def shard(cases: Iterable[Case], part: tuple[int, int]) -> list[Case]:
-    """The i-th of n parts, in their order: by a hash of the id, so that a case stays in its part when others are added.
+    """The K-th of N parts, in their order: by a hash of the id, so that a case stays in its part when others are added.
 
     Args:
         cases: all of them.
-        part: i and n, i from 1.
+        part: K and N, K from 1.
     """
     return [each for each in cases if crc32(each.id.encode()) % part[1] == part[0] - 1]
 

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--length", metavar="N", type=int, choices=range(1, 6), default=3, help="PDUs of a word (%(default)s)"
     )
     made.add_argument("--state", metavar="STA", action="append", help="begin there only; may be given again")
-    made.add_argument("--shard", metavar="i/n", type=arguments.shard, default=(1, 1), help="the i-th of n parts")
+    made.add_argument("--shard", metavar="K/N", type=arguments.shard, default=(1, 1), help="the K-th of N parts")
     made.add_argument("--jobs", metavar="N", type=arguments.count, default=8, help="words at once (%(default)s)")
     made.add_argument("--react", metavar="S", type=arguments.seconds, default=2.0, help="for what is due (%(default)s)")
     made.add_argument(
