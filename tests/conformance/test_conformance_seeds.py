@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from dulcet.tools.conformance import command, frames
 from dulcet.tools.conformance.exits import Exit
+from dulcet.tools.conformance.record import MOST_EVENTS, Recording
 from dulcet.tools.conformance.reports import seeds
 from dulcet.tools.conformance.results import Event, Exchange, Level, Result, RunResult
 from peers import our_scp
@@ -47,3 +48,17 @@ def test_connections_are_apart_and_what_is_not_whole_makes_none(tmp_path: Path) 
         "RL-01.1.0.raw": frames.release_rq() * 2,
         "RL-01.1.1.raw": frames.abort(),
     }
+
+
+def test_a_conversation_that_was_cut_off_is_no_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def recorded(times: int) -> Exchange:
+        recording = Recording()
+        for _ in range(times):
+            recording.add("sent", 0, frames.abort())
+        return Exchange(events=tuple(recording.events))
+
+    exchanges = [recorded(MOST_EVENTS + 1), recorded(2)]
+    result = Result("RL-01", "slug", "title", "A", Level.M, (), (), (), (), exchanges=exchanges)
+    seeds.write(RunResult("peer", "A", "default", results=[result]), str(tmp_path))
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"RL-01.2.0.raw": frames.abort() * 2}
+    assert "no seed of RL-01.1: only its first 20000 events were kept" in capsys.readouterr().err

@@ -1,12 +1,15 @@
 """Seeds for AFLNet, which fuzzes a server by messages: `.raw` files of what a client sends.
 
 One file for each connection on which an acceptor was sent something; `-P DICOM` of AFLNet cuts it by PDU-length. What
-was not kept whole, and what was sent to a requestor, makes none; two connections with the same bytes make one.
+was not kept whole, and what was sent to a requestor, makes none; two connections with the same bytes make one. A
+conversation of more events than are kept makes none either, which is told: nobody knows what else was sent.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..record import MOST_EVENTS
 from ..results import Exchange, RunResult
 
 
@@ -18,6 +21,10 @@ def write(run: RunResult, path: str) -> None:
     written: set[bytes] = set()
     for result in run.results:
         for number, exchange in enumerate(result.exchanges if result.role == "A" else (), start=1):
+            if len(exchange.events) >= MOST_EVENTS:
+                words = f"no seed of {result.id}.{number}: only its first {MOST_EVENTS} events were kept"
+                print(f"dulcet conformance: {words}", file=sys.stderr)
+                continue
             for connection, data in seeds(exchange):
                 if data not in written:
                     (folder / f"{result.id}.{number}.{connection}.raw").write_bytes(data)
