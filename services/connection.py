@@ -247,7 +247,7 @@ class Connection:
     def _perform(self, operation: Operation) -> None:
         """Ask the service; what it answers at once is sent at once, all else is a task until its final answer."""
         service = self._service(operation.context)
-        if not service.blocking:
+        if not service.waits(operation):
             answers = self._ask(service, operation)
             if isinstance(answers, messages.Response | Reply):
                 self._respond(operation, answers)

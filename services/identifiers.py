@@ -9,7 +9,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -27,32 +27,57 @@ from .transfer_syntaxes import CONVERTIBLE, Encoding, encoding
 MAXIMUM_BYTES = 16 << 20
 """Of an identifier, inflated: as many as are taken from the network undeflated."""
 MAXIMUM_ELEMENTS = 250_000
-"""Items of sequences counted too. pydicom takes 340 bytes and 14 us for each, in which nobody else's is decoded; the
-longest there are, requests for storage commitment, have four for an instance."""
+"""Items of sequences counted too. pydicom takes 340 bytes and 14 us for each; the longest there are, requests for
+storage commitment, have four for an instance."""
 UNICODE = "ISO_IR 192"
 """Specific Character Set of what cannot be said in ASCII, where nobody chose another (PS3.3 C.12.1.1.2)."""
 
 _TEXT = frozenset(("SH", "LO", "ST", "LT", "UC", "UT", "PN"))
 """The VRs that Specific Character Set is about (PS3.5 6.1.2.2)."""
-_pydicom = threading.Lock()  # what silences it is the process's: two threads that change that must not interleave
 
 
 class IdentifierError(ValueError):
     """A data set that cannot be read, or not be written; says why, never with a value."""
 
 
+class _Silence:
+    """What silences pydicom is the process's: the first thread that needs it begins it, the last one ends it, and none
+    waits for another's data set."""
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._needed = 0
+        self._undo = ExitStack()
+
+    def begin(self) -> None:
+        with self._changing:
+            if not self._needed:
+                self._undo.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", "Failed to encode value")
+                self._undo.callback(setattr, config.logger, "disabled", config.logger.disabled)
+                config.logger.disabled = True
+            self._needed += 1
+
+    def end(self) -> None:
+        with self._changing:
+            self._needed -= 1
+            if not self._needed:
+                self._undo.close()
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def _without_warnings() -> Iterator[None]:
     """Silence pydicom, which quotes values in warnings and in its log; but text that would be replaced by question
     marks is an error."""
-    with _pydicom, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", "Failed to encode value")
-        was_disabled, config.logger.disabled = config.logger.disabled, True
-        try:
-            yield
-        finally:
-            config.logger.disabled = was_disabled
+    _silence.begin()
+    try:
+        yield
+    finally:
+        _silence.end()
 
 
 def encode(dataset: Dataset | flat.Elements, transfer_syntax_uid: str) -> bytes:

@@ -114,6 +114,10 @@ class Service:
         """Where the data set of a request shall go. Memory, 16 MiB at most, unless a service knows better."""
         return Memory()
 
+    def waits(self, operation: Operation) -> bool:
+        """Whether `perform` may wait with this operation; as `blocking` says, unless a service knows better."""
+        return self.blocking
+
     def perform(self, operation: Operation) -> Answers:
         """Do it, and return what answers it.
 

@@ -123,7 +123,7 @@ class Serving:
             served = True
             try:
                 perform = service.perform
-                answers = await self._work(perform, operation) if service.blocking else perform(operation)
+                answers = await self._work(perform, operation) if service.waits(operation) else perform(operation)
                 if isinstance(answers, Awaitable | AsyncIterable):
                     answers = await _gathered(answers)
                 for answer in _each(answers):

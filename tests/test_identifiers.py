@@ -2,9 +2,12 @@
 
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from data_sets import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, element, nested
+from dulcet.services import identifiers
 from dulcet.services.identifiers import MAXIMUM_ELEMENTS, IdentifierError, decode, encode
 from pydicom.dataset import Dataset
 
@@ -205,3 +208,27 @@ def test_threads_leave_the_warning_filters_as_they_were() -> None:
     for thread in threads:
         thread.join()
     assert list(warnings.filters) == before
+
+
+def test_nobody_waits_while_another_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long one takes seconds in a thread, and the event loop reads and writes others meanwhile."""
+    begun, go_on, real = threading.Event(), threading.Event(), identifiers.read_dataset
+
+    def held(*arguments: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            assert go_on.wait(10)
+        return real(*arguments)
+
+    monkeypatch.setattr(identifiers, "read_dataset", held)
+    data = encode(example(), IMPLICIT)
+    too_long = threading.Timer(5, go_on.set)
+    with ThreadPoolExecutor(1) as other:
+        long = other.submit(decode, data, IMPLICIT)
+        assert begun.wait(10)
+        too_long.start()
+        assert decode(data, IMPLICIT).PatientName == example().PatientName
+        assert not go_on.is_set()
+        too_long.cancel()
+        go_on.set()
+        assert long.result(10).PatientName == example().PatientName

@@ -206,6 +206,10 @@ class AsObject:
         return studies(wanted, operation)
 
 
+LONG = ["1.2.3"] * 2_000
+"""12 000 bytes of an identifier."""
+
+
 async def nothing_later(_wanted: Dataset, _operation: Operation) -> list[Any]:
     return []
 
@@ -222,7 +226,7 @@ async def nothing_later(_wanted: Dataset, _operation: Operation) -> list[Any]:
 def test_others_are_served_while_an_identifier_is_read(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
-    """One of 250 000 elements takes seconds."""
+    """A long one: of 250 000 elements it takes seconds."""
     reading, served = threading.Event(), threading.Event()
 
     def long(data: bytes, transfer_syntax_uid: str) -> Dataset:
@@ -232,7 +236,7 @@ def test_others_are_served_while_an_identifier_is_read(
 
     monkeypatch.setattr(query, "decode", long)
     peer, ask = serve(service).entity, SCU("ASKING")
-    wanted = {"level": "STUDY", "StudyInstanceUID": "1.2"}
+    wanted = {"level": "STUDY", "StudyInstanceUID": LONG}
     with ThreadPoolExecutor(1) as other:
         asked = other.submit(lambda: list(ask.find(peer, **wanted)) if isinstance(service, Query) else get(ask, peer))
         try:
@@ -243,10 +247,54 @@ def test_others_are_served_while_an_identifier_is_read(
         assert asked.result(SECONDS) == []
 
 
+@pytest.mark.parametrize("verb", ["C-FIND", "C-GET"])
+def test_an_async_handler_needs_no_thread_for_a_short_identifier(serve: Serve, verb: str) -> None:
+    """All threads of the server wait in plain handlers."""
+    busy, leave = threading.Semaphore(0), threading.Event()
+
+    def wait(_wanted: Dataset, _operation: Operation) -> list[Dataset]:
+        busy.release()
+        assert leave.wait(SECONDS)
+        return []
+
+    services = Query(wait, models=["patient"]), Query(nothing_later, models=["study"]), Retrieve(nothing_later)
+    peer = serve(*services, pool=2).entity
+    with ThreadPoolExecutor(2) as others:
+        try:
+            asked = [
+                others.submit(lambda: list(SCU("SLOW").find(peer, level="PATIENT", model="patient"))) for _ in "ab"
+            ]
+            assert all(busy.acquire(timeout=SECONDS) for _ in asked)
+            scu = SCU("ASKING", dimse_seconds=2.0, timeouts=Timeouts(acse=2.0))
+            if verb == "C-FIND":
+                assert list(scu.find(peer, level="STUDY", StudyInstanceUID="1.2")) == []
+            else:
+                assert scu.get(peer, identifier("STUDY", StudyInstanceUID="1.2"), print).status == 0
+        finally:
+            leave.set()
+        assert [each.result(SECONDS) for each in asked] == [[], []]
+
+
+def test_a_deflated_identifier_is_read_in_a_thread(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it inflates to may be long."""
+    threads: list[str] = []
+
+    def told(data: bytes, transfer_syntax_uid: str) -> Dataset:
+        threads.append(threading.current_thread().name)
+        return decode(data, transfer_syntax_uid)
+
+    monkeypatch.setattr(query, "decode", told)
+    peer = serve(Query(nothing_later)).entity
+    for syntax in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"):
+        with SCU("ASKING").associate(peer, [(FIND, (syntax,))]) as association:
+            assert list(association.find(identifier("STUDY", PatientID="1"))) == []
+    assert threads[0] != threads[1]
+
+
 def get(scu: SCU, peer: Entity) -> list[object]:
     """What comes of a C-GET."""
     came: list[object] = []
-    assert scu.get(peer, identifier("STUDY", StudyInstanceUID="1.2"), came.append).status == 0
+    assert scu.get(peer, identifier("STUDY", StudyInstanceUID=LONG), came.append).status == 0
     return came
 
 

@@ -131,7 +131,10 @@ class Once(Service):
     def __init__(self, service: Service, taken: Taken) -> None:
         self._service = service
         self._taken = taken
-        self.blocking = service.blocking
+
+    def waits(self, operation: Operation) -> bool:
+        """As the other service."""
+        return self._service.waits(operation)
 
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
         """As the other service."""

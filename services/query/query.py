@@ -4,9 +4,11 @@ The SCU sends an identifier of keys and takes matches as they come; leaving earl
 to a handler and sends the data sets it returns, one pending response for each, no faster than the peer takes them.
 """
 
+import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import field
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -193,8 +195,8 @@ class Query(Service):
             (0xFF00, or 0xFF01 where optional keys were not matched) and a data set. A generator is closed after a
             C-CANCEL. What it raises is logged and answered with 0xC000.
         models: names of query models, or SOP class UIDs; by default the query classes of every model.
-        blocking: whether a plain handler may wait for disk or people, and runs in a thread, in which identifiers are
-            read, too: a long one takes seconds. Async ones are awaited on the event loop.
+        blocking: whether a plain handler may wait for disk or people, and runs in a thread; its identifiers are read
+            there, too. Async ones are awaited on the event loop, and need a thread only for a long identifier.
         extension: what it supports of extended negotiation; `extension` of this module tells what was agreed.
     """
 
@@ -214,6 +216,7 @@ class Query(Service):
         self.extension = extension
         """What it supports of extended negotiation."""
         self._handler = handler
+        self._asynchronous = is_async(handler)
         self.blocking = blocking
 
     def supports(self, abstract_syntax: str) -> SupportedContext | None:
@@ -225,6 +228,10 @@ class Query(Service):
         if abstract_syntax not in self.uids or not self.extension:
             return None
         return (self.extension & QueryExtension.decode(information)).encode()
+
+    def waits(self, operation: Operation) -> bool:
+        """An async handler waits on the event loop; what may take time before it is a long identifier."""
+        return self.blocking and not (self._asynchronous and is_short(operation))
 
     def perform(self, operation: Operation) -> Answers:
         """A pending C-FIND-RSP for each match; the final one follows by itself."""
@@ -270,6 +277,21 @@ def received_identifier(operation: Operation) -> Dataset | Response:
 
 
 _LEVEL = 0x00080052
+SHORT = 8 << 10
+"""Bytes of an identifier that is read on the event loop: at worst, 1024 empty elements, in 30 ms. One of 64 KiB takes
+230 ms; few have more than 1 KiB."""
+
+
+def is_short(operation: Operation) -> bool:
+    """Whether to read an identifier takes no thread; a deflated one may be of any length, up to 16 MiB."""
+    data = operation.sink.getvalue() if operation.sink is not None else b""  # type: ignore[attr-defined]  # a Memory
+    return len(data) <= SHORT and operation.context.transfer_syntax != DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+
+
+def is_async(handler: Any) -> bool:
+    """Whether calling it gives something for the event loop."""
+    call = handler if inspect.isroutine(handler) else getattr(handler, "func", handler.__call__)  # `func` of a partial
+    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
 
 
 def _answers(operation: Operation, wanted: Dataset, matches: Iterable[Found] | None) -> Iterator[Answer]:

@@ -12,13 +12,12 @@ the SCP role. Nothing is decoded: an object goes out as it lies in its file, or 
 transfer syntaxes, unless those who do not take a compressed one may have it decompressed.
 """
 
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Container, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...acse.policy import SupportedContext
 from ...dimse import messages
@@ -38,7 +37,7 @@ from ..storage.outgoing import Unsendable
 from ..storage.storage import is_storage_class
 from ..transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, UNCOMPRESSED
 from .models import MODELS, QueryExtension, model, model_of, verb_of
-from .query import received_identifier
+from .query import is_async, is_short, received_identifier
 from .sub_associations import EACH, Mover, Places
 from .sub_operations import Stored, SubOperations, together
 
@@ -80,7 +79,6 @@ class Retrieve(Service):
         log: told what was retrieved, and what could not be.
     """
 
-    blocking = True  # for the identifier, which may take seconds to read; all else waits on the event loop
     proposes = (model("move", "study"), model("get", "study"), model("move", "patient"), model("get", "patient"))
 
     def __init__(
@@ -98,7 +96,7 @@ class Retrieve(Service):
         if not 1 <= associations <= EACH:
             raise LocalProtocolError(f"{associations} associations to one destination at a time: 1 to {EACH} may be")
         self._handler = handler
-        self._asynchronous = _is_async(handler)
+        self._asynchronous = is_async(handler)
         self._destinations = destinations if destinations is not None else {}
         self.uids = frozenset(uid for name in models for uid in _sop_classes(name))
         """The SOP classes it serves."""
@@ -123,6 +121,10 @@ class Retrieve(Service):
             return None
         verb = verb_of(abstract_syntax)
         return (self.extension & QueryExtension.decode(information, verb)).encode(verb)
+
+    def waits(self, operation: Operation) -> bool:
+        """A long identifier may take seconds to read; all else waits on the event loop."""
+        return not is_short(operation)
 
     def perform(self, operation: Operation) -> Answers:
         """Pending responses while objects go out, then the final one."""
@@ -231,12 +233,6 @@ def _serves(request: str, sop_class_uid: str) -> bool:
     if model is None:
         return request in ("C-MOVE-RQ", "C-GET-RQ")
     return (request, sop_class_uid) in (("C-MOVE-RQ", model.move), ("C-GET-RQ", model.get))
-
-
-def _is_async(handler: Any) -> bool:
-    """Whether calling it gives something for the event loop."""
-    call = handler if inspect.isroutine(handler) else getattr(handler, "func", handler.__call__)  # `func` of a partial
-    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
 
 
 def _who(operation: Operation) -> dict[str, object]:
