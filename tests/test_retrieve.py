@@ -705,6 +705,20 @@ def test_a_level_that_is_none(serve: Serve) -> None:
     assert move(running, identifier=encode(keys, IMPLICIT)).status == 0xA900
 
 
+@pytest.mark.parametrize(("wrong", "status"), [("PATIENT", 0xA900), (None, 0xC000)])
+def test_an_identifier_is_refused_before_its_destination_is_looked_up(
+    serve: Serve, wrong: str | None, status: int
+) -> None:
+    """Where both are wrong either could be told; a look-up may wait for people, and need not be made."""
+    looked_up: list[str] = []
+    keys = Dataset()
+    keys.QueryRetrieveLevel = wrong
+    running = archive(serve, raising, looked_up.append)
+    sent = encode(keys, IMPLICIT) if wrong else b"\xff" * 20
+    assert move(running, "NOBODY", identifier=sent).status == status
+    assert looked_up == []
+
+
 def test_with_our_own_scu(serve: Serve, tmp_path: Path) -> None:
     viewer = serve(VIEWER, destination := Destination(tmp_path / "in"))
     running = archive(serve, lambda keys, operation: files(tmp_path, 5), {VIEWER: viewer.entity})
