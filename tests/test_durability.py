@@ -434,14 +434,19 @@ def test_storescp_responds_when_the_directory_is_synced(tmp_path):
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed: when storescp responds was not looked at")
-    record, inbox = tmp_path / "record", tmp_path / "in"
+    record, told, inbox = tmp_path / "record", tmp_path / "told", tmp_path / "in"
     inbox.mkdir()
     server = [sys.executable, "-m", "dulcet", "storescp", "--json", "--allow-shutdown", "-od", inbox, "0"]
     traced = [strace, "-I2", "-f", "-y", "-o", record, "-e", "trace=fsync,linkat,sendto,sendmsg,write,writev", *server]
-    with subprocess.Popen(traced, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True) as running:
+    with (
+        told.open("w") as stderr,
+        subprocess.Popen(
+            traced, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as running,
+    ):
         first = running.stdout.readline()
-        if not first and "ptrace" in record.read_text().lower():
-            pytest.skip("this machine lets strace trace nothing")
+        if not first and "ptrace" in (complaint := told.read_text()).lower():
+            pytest.skip(f"this machine lets strace trace nothing: {complaint.strip()}")
         try:
             with Caller(json.loads(first)["port"]) as peer:
                 peer.associate("STORESCP")
