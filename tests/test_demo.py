@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dulcet.services.scp import SCP
 from dulcet.services.service import Service
 from dulcet.services.storage.incoming import FileStore
 from dulcet.services.storage.storage import Storage
+from dulcet.services.verification import Verification
 from dulcet.tools import demo, reporting
 from tool_runs import Terminal, Tool, dicom_file
 
@@ -93,3 +95,17 @@ def test_a_server_that_does_not_stop(tool: Tool, files: list[Path], monkeypatch:
     assert ran.code == 1
     assert "FAIL termscu: the SCP accepted the association, but should stop" in ran.out
     assert "FAIL the SCP has stopped" in ran.out
+
+
+def test_a_rejection_that_is_no_consent(tool: Tool, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local limit exceeded (PS3.8 Table 9-21): told, and what comes after it is done all the same."""
+    real: Any = demo.agrees_to_stop
+    with SCP("FULL", [Verification()], maximum_associations=0).running() as full:
+        monkeypatch.setattr(demo, "agrees_to_stop", lambda scu, _peer, log: real(scu, full.entity, log))
+        monkeypatch.setattr(demo, "STOP_SECONDS", 0.1)
+        ran = tool("demo", *files)
+    assert ran.code == 1
+    assert "FAIL termscu: association rejected: " in ran.out
+    assert ", which is no consent to stop\n" in ran.out
+    assert "C-FIND: " in ran.out
+    assert ran.out.endswith("FAIL 2 steps failed\n")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..dul.items import RoleSelection
 from ..services.entity import Entity
+from ..services.errors import AssociationRejected
 from ..services.scp import SCP, RunningSCP
 from ..services.scu import SCU
 from ..services.shutdown import Shutdown
@@ -147,10 +148,11 @@ class Demo:
         )
 
     def _terminate(self, scu: SCU, peer: Entity, running: RunningSCP) -> None:
-        if agrees_to_stop(scu, peer, Log()):
-            self._tell(True, "termscu: the SCP agreed to stop")
-        else:
-            self._tell(False, "termscu: the SCP accepted the association, but should stop")
+        try:
+            agreed, words = agrees_to_stop(scu, peer, Log()), "the SCP accepted the association, but should stop"
+        except AssociationRejected as rejected:
+            agreed, words = False, f"{rejected}, which is no consent to stop"
+        self._tell(agreed, "termscu: the SCP agreed to stop" if agreed else f"termscu: {words}")
         self._tell(running.wait(STOP_SECONDS), "the SCP has stopped")
 
     def _archive(self) -> None:
