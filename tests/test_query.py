@@ -1,6 +1,7 @@
 """C-FIND, both roles: our SCU with our SCP, with scripted peers, blocking and on an event loop."""
 
 import asyncio
+import gc
 import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from dulcet.acse.events import Released
+from dulcet.acse.events import Aborted, Released
 from dulcet.dimse import messages
 from dulcet.dul.pdu import AssociateAC, PDataTF, ReleaseRP
 from dulcet.services.identifiers import IdentifierError, decode, encode
@@ -303,6 +304,32 @@ def get(scu: SCU, peer: Entity) -> list[object]:
 def test_handlers_of_every_kind(serve: Serve, handler: Any, blocking: bool) -> None:
     running = serve(Query(handler, blocking=blocking))
     assert len(list(SCU("CALLER").find(running.entity, PatientID="5"))) == 5
+
+
+def test_nothing_is_left_of_an_async_handler_when_the_association_ends_while_its_identifier_is_read(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coroutine that nobody awaits would be a warning, which is an error here."""
+    callers: list[Any] = []
+    ended, read = threading.Event(), threading.Event()
+
+    def long(data: bytes, transfer_syntax_uid: str) -> Dataset:
+        callers[0].abort("while it is read")
+        assert ended.wait(SECONDS)
+        read.set()
+        return decode(data, transfer_syntax_uid)
+
+    def on_event(_peer: object, event: object) -> None:
+        if isinstance(event, Aborted):
+            ended.set()
+
+    monkeypatch.setattr(query, "decode", long)
+    running = serve(Query(nothing_later), on_event=on_event, on_association=callers.append)
+    with pytest.raises(AssociationAborted):
+        list(SCU("ASKING").find(running.entity, level="STUDY", StudyInstanceUID=LONG))
+    assert read.wait(SECONDS)
+    running.stop(SECONDS)  # it waits for what is in the pool
+    gc.collect()
 
 
 # Statuses

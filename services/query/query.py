@@ -5,8 +5,8 @@ to a handler and sends the data sets it returns, one pending response for each, 
 """
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, suppress
 from dataclasses import field
 from typing import Any
 
@@ -243,6 +243,8 @@ class Query(Service):
         wanted = received_identifier(operation)
         if isinstance(wanted, Response):
             return wanted
+        if self._asynchronous:
+            return _answers_awaited(operation, wanted, self._handler)
         matches = self._handler(wanted, operation)
         if isinstance(matches, AsyncIterable):
             return _answers_later(operation, wanted, matches)
@@ -304,7 +306,23 @@ def _answers(operation: Operation, wanted: Dataset, matches: Iterable[Found] | N
             close()
 
 
-async def _answers_later(operation: Operation, wanted: Dataset, matches: AsyncIterable[Found]) -> AsyncIterator[Answer]:
+async def _answers_awaited(operation: Operation, wanted: Dataset, handler: Matcher) -> AsyncIterator[Answer]:
+    """Those of an async handler. It is called when somebody waits for the first: where the association ended before,
+    there is no coroutine that nobody awaits."""
+    matches = handler(wanted, operation)
+    if isinstance(matches, AsyncIterable):
+        answers = _answers_later(operation, wanted, matches)
+    else:
+        assert isinstance(matches, Awaitable)  # the handler is an async one
+        answers = _answers_after(operation, wanted, matches)
+    async with aclosing(answers):
+        async for answer in answers:
+            yield answer
+
+
+async def _answers_later(
+    operation: Operation, wanted: Dataset, matches: AsyncIterable[Found]
+) -> AsyncGenerator[Answer, None]:
     try:
         async for each in matches:
             yield _answer(operation, wanted, each)
@@ -316,7 +334,7 @@ async def _answers_later(operation: Operation, wanted: Dataset, matches: AsyncIt
 
 async def _answers_after(
     operation: Operation, wanted: Dataset, matches: Awaitable[Iterable[Found]]
-) -> AsyncIterator[Answer]:
+) -> AsyncGenerator[Answer, None]:
     for answer in _answers(operation, wanted, await matches):
         yield answer
 
