@@ -332,6 +332,12 @@ def test_nothing_is_left_of_an_async_handler_when_the_association_ends_while_its
     gc.collect()
 
 
+def test_blocking_is_a_bool() -> None:
+    for wrong in (None, 1, "no"):
+        with pytest.raises(TypeError, match="blocking is True or False"):
+            Query(studies, blocking=wrong)  # type: ignore[arg-type]  # what is wrong
+
+
 # Statuses
 
 

@@ -198,6 +198,9 @@ class Query(Service):
         blocking: whether a plain handler may wait for disk or people, and runs in a thread; its identifiers are read
             there, too. Async ones are awaited on the event loop, and need a thread only for a long identifier.
         extension: what it supports of extended negotiation; `extension` of this module tells what was agreed.
+
+    Raises:
+        TypeError: `blocking` is no bool; None, which once left it to the handler, is refused as well.
     """
 
     proposes = (query_models.model("find", "study"), query_models.model("find", "patient"))
@@ -210,6 +213,8 @@ class Query(Service):
         blocking: bool = True,
         extension: QueryExtension = QueryExtension(),  # noqa: B008  # immutable
     ) -> None:
+        if not isinstance(blocking, bool):
+            raise TypeError(f"blocking is True or False, not {blocking!r}")
         named = query_models.uids("find") if models is None else models
         self.uids = frozenset(query_models.model("find", name) for name in named)
         """The SOP classes it serves."""
