@@ -31,6 +31,7 @@ from dulcet.tools.log import Log
 from peers import (
     ARTIM,
     acceptor,
+    at_one_gulp,
     echoscu,
     judged,
     judged_by_script,
@@ -318,16 +319,6 @@ def test_a_right_requestor_passes_under_all_pairs() -> None:
     run = judged_requestor(echoscu(), ["S-R-06-12", "RL-09"], pairwise=True, strict=True, jobs=2)
     assert told(run) == []
     assert {len(each.exchanges) for each in run.results} == {12}
-
-
-async def at_one_gulp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Takes what one read brings for a PDU."""
-    answers = {0x01: frames.associate_ac(), 0x04: response(1, {}), 0x05: frames.release_rp()}
-    while data := await reader.read(1 << 16):
-        if len(data) != 6 + int.from_bytes(data[2:6], "big"):
-            writer.write(frames.abort(2, 6))
-            return
-        writer.write(answers.get(data[0], b""))
 
 
 def test_what_fails_bytewise_only_is_one_partial_failure() -> None:

@@ -18,7 +18,19 @@ from dulcet.tools.conformance.running import parser, settings_of
 from dulcet.tools.conformance.safety import check_target
 from dulcet.tools.conformance.selecting import select
 from dulcet.tools.conformance.settings import Settings
-from peers import Script, acceptor, echoscu, judged, judged_by_script, judged_requestor, only, our_scp, read_pdu, told
+from peers import (
+    Script,
+    acceptor,
+    at_one_gulp,
+    echoscu,
+    judged,
+    judged_by_script,
+    judged_requestor,
+    only,
+    our_scp,
+    read_pdu,
+    told,
+)
 
 BASELINES = Path(__file__).with_name("baselines")
 OURS = str(os.getpid())
@@ -77,16 +89,6 @@ def test_our_scp_takes_no_notice_of_how_bytes_are_delivered(delivery: str) -> No
     assert told(run) == []
     assert exit_code(run) is Exit.PASSED
     assert run.settings["delivery"] == delivery
-
-
-async def at_one_gulp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Takes what one read brings for a PDU: right as long as nothing is cut, and nothing joined."""
-    answers = {0x01: frames.associate_ac(), 0x04: response(1, {}), 0x05: frames.release_rp()}
-    while data := await reader.read(1 << 16):
-        if len(data) != 6 + int.from_bytes(data[2:6], "big"):
-            writer.write(frames.abort(2, 6))
-            return
-        writer.write(answers.get(data[0], b""))
 
 
 @pytest.mark.parametrize(
